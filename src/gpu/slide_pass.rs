@@ -1,0 +1,342 @@
+//! The pass that draws a slide's tiles, and the buffers it keeps for each view.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::tiles::SlideId;
+use crate::tiles::queue::ViewSlot;
+
+use super::atlas::TileAtlas;
+use super::colour::{ColourTable, TABLE_SIDE};
+use super::scene::{Scene, SceneInput, Uniforms};
+
+/// The shader, with the shared parts that WGSL itself can't include.
+pub const SHADER: &str = concat!(
+    include_str!("../../shaders/shared/view.wgsl"),
+    include_str!("../../shaders/shared/colour.wgsl"),
+    include_str!("../../shaders/slide.wgsl"),
+);
+
+/// Longest that one frame may spend on copying tiles towards the GPU: the window never waits.
+const UPLOAD_BUDGET: Duration = Duration::from_micros(1500);
+
+/// How complete the picture is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Sharp tiles that are not drawn yet.
+    pub missing: usize,
+    /// Of those, the ones under which nothing coarser is drawn either.
+    pub holes: usize,
+    /// Whether decoded tiles wait for the next frame's copy: repaint soon.
+    pub more_to_upload: bool,
+}
+
+/// Draws slides on one device: the pipeline, the tile atlas, and buffers for each view.
+pub struct SlideRenderer {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipeline: wgpu::RenderPipeline,
+    sampler: wgpu::Sampler,
+    atlas: TileAtlas,
+    no_profile: wgpu::TextureView,
+    profiles: HashMap<SlideId, wgpu::TextureView>,
+    views: HashMap<ViewSlot, ViewBuffers>,
+    linear_target: bool,
+}
+
+struct ViewBuffers {
+    uniforms: wgpu::Buffer,
+    levels: GrowingBuffer,
+    pages: GrowingBuffer,
+    tiles: GrowingBuffer,
+    bind_group: wgpu::BindGroup,
+    bound_to: (u32, SlideId, bool),
+    tile_count: u32,
+}
+
+impl SlideRenderer {
+    /// Compiles the pass for targets of `format`.
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, format: wgpu::TextureFormat) -> Self {
+        let pipeline = create_pipeline(&device, format);
+        let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
+            label: Some("slide"),
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
+        });
+        let no_profile = create_table(&device, &queue, 2, &ColourTable::smallest());
+        let atlas = TileAtlas::new(&device);
+        Self {
+            device,
+            queue,
+            pipeline,
+            sampler,
+            atlas,
+            no_profile,
+            profiles: HashMap::new(),
+            views: HashMap::new(),
+            linear_target: format.is_srgb(),
+        }
+    }
+
+    /// Gives a slide its colour-profile table.
+    pub fn set_profile(&mut self, slide: SlideId, table: &ColourTable) {
+        let view = create_table(&self.device, &self.queue, TABLE_SIDE, &table.rgba);
+        self.profiles.insert(slide, view);
+        // Bind groups that hold the former table are rebuilt.
+        self.views.retain(|_, buffers| buffers.bound_to.1 != slide);
+    }
+
+    /// Drops all that is held for a slide.
+    pub fn remove_slide(&mut self, slide: SlideId) {
+        self.atlas.remove_slide(slide);
+        self.profiles.remove(&slide);
+    }
+
+    /// Begins a frame; call once before the views of the frame are prepared.
+    pub fn begin_frame(&mut self) {
+        self.atlas.begin_frame();
+    }
+
+    /// Copies tiles that have come, and builds what `paint` will draw for `slot`.
+    /// `budget` limits the time spent on copying; `None` copies all.
+    pub fn prepare(
+        &mut self,
+        slot: ViewSlot,
+        input: &SceneInput<'_>,
+        budget: Option<Duration>,
+    ) -> Coverage {
+        let more_to_upload = self.upload(input, budget);
+        let profile_side = self
+            .profiles
+            .contains_key(&input.slide)
+            .then_some(TABLE_SIDE);
+        let atlas = &mut self.atlas;
+        let scene = Scene::build(input, self.linear_target, profile_side, &mut |key| {
+            atlas.touch(key)
+        });
+        self.write_buffers(slot, input.slide, &scene);
+        Coverage {
+            missing: scene.missing,
+            holes: scene.holes,
+            more_to_upload,
+        }
+    }
+
+    /// The budget for a frame of a window.
+    pub fn frame_budget() -> Option<Duration> {
+        Some(UPLOAD_BUDGET)
+    }
+
+    /// Draws what was prepared for `slot` into the pass's present viewport.
+    pub fn paint(&self, slot: ViewSlot, pass: &mut wgpu::RenderPass<'_>) {
+        let Some(view) = self.views.get(&slot) else {
+            return;
+        };
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &view.bind_group, &[]);
+        pass.draw(0..4, 0..view.tile_count);
+    }
+
+    fn upload(&mut self, input: &SceneInput<'_>, budget: Option<Duration>) -> bool {
+        let start = Instant::now();
+        for key in &input.plan.wanted {
+            if self.atlas.touch(key).is_some() {
+                continue;
+            }
+            let Some(tile) = input.store.tile(key) else {
+                continue;
+            };
+            if budget.is_some_and(|budget| start.elapsed() >= budget) {
+                return true;
+            }
+            if self
+                .atlas
+                .upload(&self.device, &self.queue, *key, &tile)
+                .is_none()
+            {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn write_buffers(&mut self, slot: ViewSlot, slide: SlideId, scene: &Scene) {
+        let bound_to = (
+            self.atlas.layers(),
+            slide,
+            self.profiles.contains_key(&slide),
+        );
+        let mut buffers = match self.views.remove(&slot) {
+            Some(buffers) => buffers,
+            None => self.create_buffers(bound_to),
+        };
+        let (device, queue) = (&self.device, &self.queue);
+        queue.write_buffer(&buffers.uniforms, 0, bytemuck::bytes_of(&scene.uniforms));
+        let grown = [
+            buffers
+                .levels
+                .write(device, queue, bytemuck::cast_slice(&scene.levels)),
+            buffers
+                .pages
+                .write(device, queue, bytemuck::cast_slice(&scene.pages)),
+            buffers
+                .tiles
+                .write(device, queue, bytemuck::cast_slice(&scene.tiles)),
+        ];
+        if grown.contains(&true) || buffers.bound_to != bound_to {
+            buffers.bind_group = self.bind(
+                slide,
+                &buffers.uniforms,
+                [&buffers.levels, &buffers.pages, &buffers.tiles],
+            );
+            buffers.bound_to = bound_to;
+        }
+        buffers.tile_count = scene.tiles.len() as u32;
+        self.views.insert(slot, buffers);
+    }
+
+    fn create_buffers(&self, bound_to: (u32, SlideId, bool)) -> ViewBuffers {
+        let uniforms = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("slide uniforms"),
+            size: size_of::<Uniforms>() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let [levels, pages, tiles] =
+            ["levels", "pages", "tiles"].map(|label| GrowingBuffer::new(&self.device, label));
+        let bind_group = self.bind(bound_to.1, &uniforms, [&levels, &pages, &tiles]);
+        ViewBuffers {
+            uniforms,
+            levels,
+            pages,
+            tiles,
+            bind_group,
+            bound_to,
+            tile_count: 0,
+        }
+    }
+
+    fn bind(
+        &self,
+        slide: SlideId,
+        uniforms: &wgpu::Buffer,
+        storage: [&GrowingBuffer; 3],
+    ) -> wgpu::BindGroup {
+        let [levels, pages, tiles] = storage.map(|buffer| buffer.buffer.as_entire_binding());
+        let profile = self.profiles.get(&slide).unwrap_or(&self.no_profile);
+        let resources = [
+            uniforms.as_entire_binding(),
+            levels,
+            pages,
+            tiles,
+            wgpu::BindingResource::TextureView(self.atlas.view()),
+            wgpu::BindingResource::Sampler(&self.sampler),
+            wgpu::BindingResource::TextureView(profile),
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = resources
+            .into_iter()
+            .zip(0..)
+            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("slide"),
+            layout: &self.pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
+    }
+}
+
+/// A storage buffer that is replaced by a larger one when its content outgrows it.
+struct GrowingBuffer {
+    label: &'static str,
+    buffer: wgpu::Buffer,
+}
+
+impl GrowingBuffer {
+    fn new(device: &wgpu::Device, label: &'static str) -> Self {
+        Self {
+            label,
+            buffer: Self::create(device, label, 4096),
+        }
+    }
+
+    fn create(device: &wgpu::Device, label: &'static str, size: u64) -> wgpu::Buffer {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// Tells whether the buffer was replaced.
+    fn write(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, bytes: &[u8]) -> bool {
+        let needed = bytes.len() as u64;
+        let grown = needed > self.buffer.size();
+        if grown {
+            self.buffer = Self::create(device, self.label, needed.next_power_of_two());
+        }
+        if needed > 0 {
+            queue.write_buffer(&self.buffer, 0, bytes);
+        }
+        grown
+    }
+}
+
+fn create_pipeline(device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some("slide.wgsl"),
+        source: wgpu::ShaderSource::Wgsl(SHADER.into()),
+    });
+    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("slide"),
+        layout: None,
+        vertex: wgpu::VertexState {
+            module: &module,
+            entry_point: Some("vertex_main"),
+            compilation_options: Default::default(),
+            buffers: &[],
+        },
+        primitive: wgpu::PrimitiveState {
+            topology: wgpu::PrimitiveTopology::TriangleStrip,
+            ..Default::default()
+        },
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        fragment: Some(wgpu::FragmentState {
+            module: &module,
+            entry_point: Some("fragment_main"),
+            compilation_options: Default::default(),
+            targets: &[Some(format.into())],
+        }),
+        multiview_mask: None,
+        cache: None,
+    })
+}
+
+fn create_table(
+    device: &wgpu::Device,
+    queue: &wgpu::Queue,
+    side: u32,
+    rgba: &[u8],
+) -> wgpu::TextureView {
+    use wgpu::util::{DeviceExt as _, TextureDataOrder};
+    let descriptor = wgpu::TextureDescriptor {
+        label: Some("colour profile"),
+        size: wgpu::Extent3d {
+            width: side,
+            height: side,
+            depth_or_array_layers: side,
+        },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D3,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    };
+    let texture =
+        device.create_texture_with_data(queue, &descriptor, TextureDataOrder::LayerMajor, rgba);
+    texture.create_view(&wgpu::TextureViewDescriptor::default())
+}

@@ -1,0 +1,336 @@
+//! Threads that read tiles, and what the window may ask of them without ever waiting.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::slide::{Rgba, SlideSource};
+
+use super::queue::{TileQueue, ViewSlot};
+use super::reduce::{TileFailure, read_tile};
+use super::{SlideId, TileCache, TileKey, TilePyramid};
+
+/// Called from a reader thread when a tile has come or failed: asks the window to repaint.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// How far the loader is, for the status bar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LoaderStatus {
+    /// Tiles that some view still waits for.
+    pub waiting: usize,
+    /// Tiles being read now.
+    pub in_flight: usize,
+    /// Bytes of decoded tiles held.
+    pub cached_bytes: u64,
+    /// The cache's limit, bytes.
+    pub limit_bytes: u64,
+    /// Tiles read since the program started.
+    pub tiles_read: u64,
+}
+
+/// A slide as the readers see it.
+#[derive(Clone)]
+struct OpenedSlide {
+    source: Arc<dyn SlideSource>,
+    pyramid: Arc<TilePyramid>,
+}
+
+struct State {
+    slides: HashMap<SlideId, OpenedSlide>,
+    queue: TileQueue,
+    cache: TileCache,
+    tiles_read: u64,
+    stopping: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    wake: Wake,
+}
+
+impl Shared {
+    /// A reader that panicked leaves plain bookkeeping behind, which is as good as before.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The readers. Dropping it lets them finish their present tile and joins them.
+pub struct TileLoader {
+    shared: Arc<Shared>,
+    readers: Vec<JoinHandle<()>>,
+    next_slide: AtomicU32,
+}
+
+/// As many readers as cores, within 2 to 4: fewer can't hide a slow disk, and more only make the
+/// newest wish wait behind older ones.
+pub fn default_readers() -> usize {
+    std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .clamp(2, 4)
+}
+
+impl TileLoader {
+    /// Starts `readers` threads over a cache of `limit_bytes`.
+    ///
+    /// # Errors
+    /// When the system can't start a thread.
+    pub fn start(readers: usize, limit_bytes: u64, wake: Wake) -> std::io::Result<Self> {
+        let state = State {
+            slides: HashMap::new(),
+            queue: TileQueue::default(),
+            cache: TileCache::new(limit_bytes),
+            tiles_read: 0,
+            stopping: false,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            wake,
+        });
+        let mut loader = Self {
+            shared,
+            readers: Vec::new(),
+            next_slide: AtomicU32::new(0),
+        };
+        for index in 0..readers.max(1) {
+            let shared = Arc::clone(&loader.shared);
+            let name = format!("slide-reader-{index}");
+            loader.readers.push(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || read_loop(&shared))?,
+            );
+        }
+        Ok(loader)
+    }
+
+    /// Makes a slide known to the readers.
+    pub fn add_slide(&self, source: Arc<dyn SlideSource>, pyramid: Arc<TilePyramid>) -> SlideId {
+        let id = SlideId(self.next_slide.fetch_add(1, Ordering::Relaxed));
+        self.shared
+            .lock()
+            .slides
+            .insert(id, OpenedSlide { source, pyramid });
+        id
+    }
+
+    /// Forgets a slide and its tiles.
+    pub fn remove_slide(&self, slide: SlideId) {
+        let mut state = self.shared.lock();
+        state.slides.remove(&slide);
+        state.queue.remove_slide(slide);
+        state.cache.remove_slide(slide);
+    }
+
+    /// Replaces what a view wants, most urgent first; tiles already held are left out.
+    pub fn want(&self, view: ViewSlot, keys: &[TileKey]) {
+        let mut state = self.shared.lock();
+        let missing = keys
+            .iter()
+            .filter(|key| !state.cache.contains(key))
+            .copied()
+            .collect();
+        state.queue.replace(view, missing);
+        drop(state);
+        self.shared.work.notify_all();
+    }
+
+    /// A tile, if it is in memory now.
+    pub fn get(&self, key: &TileKey) -> Option<Arc<Rgba>> {
+        self.shared.lock().cache.get(key)
+    }
+
+    /// Which of `keys` failed when they were last tried.
+    pub fn failed_among(&self, keys: &[TileKey]) -> Vec<TileKey> {
+        let state = self.shared.lock();
+        keys.iter()
+            .filter(|key| state.queue.has_failed(key))
+            .copied()
+            .collect()
+    }
+
+    /// How far the readers are.
+    pub fn status(&self) -> LoaderStatus {
+        let state = self.shared.lock();
+        let (waiting, in_flight) = state.queue.counts();
+        LoaderStatus {
+            waiting,
+            in_flight,
+            cached_bytes: state.cache.used_bytes(),
+            limit_bytes: state.cache.limit_bytes(),
+            tiles_read: state.tiles_read,
+        }
+    }
+
+    /// Changes how many bytes of tiles are kept.
+    pub fn set_cache_limit_bytes(&self, limit_bytes: u64) {
+        self.shared.lock().cache.set_limit_bytes(limit_bytes);
+    }
+}
+
+impl Drop for TileLoader {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.work.notify_all();
+        for reader in self.readers.drain(..) {
+            // A reader that panicked has nothing left to hand over.
+            let _ = reader.join();
+        }
+    }
+}
+
+/// What one reader thread does until the loader is dropped.
+fn read_loop(shared: &Shared) {
+    while let Some((key, slide)) = next_tile(shared) {
+        let Some(level) = slide.pyramid.level(key.level) else {
+            shared.lock().queue.finish(key);
+            continue;
+        };
+        let still_wanted = || {
+            let state = shared.lock();
+            !state.stopping && state.queue.wants(&key)
+        };
+        let result = read_tile(
+            slide.source.as_ref(),
+            level,
+            (key.col, key.row),
+            &still_wanted,
+        );
+        hand_over(shared, key, &slide, result);
+        (shared.wake)();
+    }
+}
+
+/// Waits for a tile to read; `None` when the loader stops.
+fn next_tile(shared: &Shared) -> Option<(TileKey, OpenedSlide)> {
+    let mut state = shared.lock();
+    loop {
+        if state.stopping {
+            return None;
+        }
+        let now = Instant::now();
+        while let Some(key) = state.queue.take(now) {
+            match state.slides.get(&key.slide).cloned() {
+                Some(slide) if !state.cache.contains(&key) => return Some((key, slide)),
+                _ => state.queue.finish(key),
+            }
+        }
+        let idle = Duration::from_secs(3600);
+        let wait = state
+            .queue
+            .next_retry()
+            .map_or(idle, |at| at.saturating_duration_since(now));
+        // A little more than asked, so that the retry is due when the wait ends.
+        let waited = shared
+            .work
+            .wait_timeout(state, wait + Duration::from_millis(1));
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn hand_over(
+    shared: &Shared,
+    key: TileKey,
+    slide: &OpenedSlide,
+    result: Result<Rgba, TileFailure>,
+) {
+    let mut state = shared.lock();
+    match result {
+        Ok(tile) => {
+            state.tiles_read += 1;
+            state.queue.finish(key);
+            if state.slides.contains_key(&key.slide) {
+                state.cache.insert(key, Arc::new(tile));
+            }
+        }
+        Err(TileFailure::Cancelled) => state.queue.abandon(key),
+        Err(TileFailure::Slide(error)) => {
+            let tries = state.queue.fail(key, Instant::now());
+            drop(state);
+            // One line a tile: repeated tries of the same tile say nothing new.
+            if tries == 1 {
+                tracing::warn!(
+                    slide = slide.source.info().name,
+                    "a tile can't be read: {error}"
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiles::test_slide::GradientSlide;
+
+    fn wait_until(what: &str, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "{what} did not happen"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn loader_with(source: GradientSlide) -> (TileLoader, SlideId) {
+        let loader = TileLoader::start(2, 64 << 20, Box::new(|| {})).unwrap();
+        let pyramid = Arc::new(TilePyramid::new(source.info()));
+        let id = loader.add_slide(Arc::new(source), pyramid);
+        (loader, id)
+    }
+
+    #[test]
+    fn wanted_tiles_come_and_unwanted_ones_do_not() {
+        let (loader, slide) = loader_with(GradientSlide::new(4000, 4000));
+        let key = |col| TileKey {
+            slide,
+            level: 0,
+            col,
+            row: 0,
+        };
+        loader.want(ViewSlot(0), &[key(0), key(1)]);
+        wait_until("both tiles", || {
+            loader.get(&key(0)).is_some() && loader.get(&key(1)).is_some()
+        });
+        assert!(loader.get(&key(2)).is_none());
+        assert_eq!(loader.status().waiting, 0);
+    }
+
+    #[test]
+    fn a_tile_that_fails_is_marked_and_the_others_come() {
+        let (loader, slide) = loader_with(GradientSlide::new(4000, 4000).failing_at(0, 0));
+        let key = |col| TileKey {
+            slide,
+            level: 0,
+            col,
+            row: 0,
+        };
+        loader.want(ViewSlot(0), &[key(0), key(1)]);
+        wait_until("the good tile", || loader.get(&key(1)).is_some());
+        wait_until("the failure", || {
+            loader.failed_among(&[key(0), key(1)]) == [key(0)]
+        });
+    }
+
+    #[test]
+    fn a_slide_that_was_closed_leaves_no_tiles() {
+        let (loader, slide) = loader_with(GradientSlide::new(4000, 4000));
+        let key = TileKey {
+            slide,
+            level: 0,
+            col: 0,
+            row: 0,
+        };
+        loader.want(ViewSlot(0), &[key]);
+        wait_until("the tile", || loader.get(&key).is_some());
+        loader.remove_slide(slide);
+        assert!(loader.get(&key).is_none());
+        assert_eq!(loader.status().cached_bytes, 0);
+    }
+}
