@@ -21,7 +21,6 @@ SLIDE ?=
 ARGS ?=
 export SLIDE
 
-
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench setup fmt clean clean-deps
 

@@ -50,10 +50,9 @@ check_linux() {
     have unzip || need "unzip" unzip
     have curl || have wget || need "curl" curl ca-certificates
     # bindgen reads OpenSlide's header with libclang, which needs clang's own
-    # headers too.
-    if ! libclang || ! libclang_headers; then
+    # headers too. Whoever sets the variable has seen to both.
+    [ -n "${LIBCLANG_PATH:-}" ] || { libclang && libclang_headers; } ||
         need "libclang" libclang-dev
-    fi
 
     if wants run || wants test; then
         libraries=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null || true)
@@ -84,7 +83,7 @@ check_linux() {
 
 # The places where bindgen looks for it.
 libclang() {
-    for place in "${LIBCLANG_PATH:-/none}" /usr/lib/llvm*/lib /usr/lib64/llvm*/lib64 \
+    for place in /usr/lib/llvm*/lib /usr/lib64/llvm*/lib64 \
         /usr/lib /usr/lib64 /usr/lib/*-linux-gnu /usr/local/lib; do
         if any "$place"/libclang.so* "$place"/libclang-[0-9]*.so*; then return 0; fi
     done
@@ -92,8 +91,7 @@ libclang() {
 }
 
 libclang_headers() {
-    any "${LIBCLANG_PATH:-/none}"/clang/*/include/stddef.h \
-        /usr/lib*/llvm*/lib*/clang/*/include/stddef.h \
+    any /usr/lib*/llvm*/lib*/clang/*/include/stddef.h \
         /usr/lib*/clang/*/include/stddef.h /usr/local/lib/clang/*/include/stddef.h
 }
 
@@ -132,7 +130,7 @@ install_with_apt() {
     $as_root apt-get -o DPkg::Lock::Timeout=600 -qq update || true
     # shellcheck disable=SC2086 # each package is a word of its own
     $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get -o DPkg::Lock::Timeout=600 -qq $answer install --no-install-recommends $packages ||
+        apt-get -o DPkg::Lock::Timeout=600 -q $answer install --no-install-recommends $packages ||
         die "The packages could not be installed. Type this, then try again:
   sudo apt-get update && sudo $line"
 }

@@ -44,7 +44,10 @@ struct Tile {
     layer: u32,
     // 0 picture, 1 bare glass, 2 unreadable.
     kind: u32,
-    padding: u32,
+    // The whole is a multiple of 16 bytes, as the first member's alignment asks.
+    padding_0: u32,
+    padding_1: u32,
+    padding_2: u32,
 }
 
 const NONE: u32 = 0xffffffffu;

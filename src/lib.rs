@@ -2,6 +2,8 @@
 //!
 //! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`.
 
+pub mod app;
+pub mod cli;
 pub mod geometry;
 pub mod gpu;
 pub mod slide;

@@ -1,16 +1,16 @@
 //! A picture of a slide without a window, through the same planner, shaders and passes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rayon::prelude::*;
 
-use crate::geometry::{ScreenVector, View};
+use crate::geometry::{ScreenPoint, ScreenSize, ScreenVector, View};
 use crate::slide::{Rgba, SlideError, SlideSource};
 use crate::tiles::queue::ViewSlot;
 use crate::tiles::reduce::{TileFailure, read_tile};
-use crate::tiles::{SlideId, TileKey, TilePyramid, plan};
+use crate::tiles::{SlideId, TileKey, TilePlan, TilePyramid, plan};
 
 use super::device::Headless;
 use super::{ColourTable, DisplayAdjust, SceneInput, SlideRenderer, TileStore};
@@ -18,12 +18,27 @@ use super::{ColourTable, DisplayAdjust, SceneInput, SlideRenderer, TileStore};
 /// The format of off-screen pictures: the one that egui prefers for windows.
 pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
+/// The slide being drawn, which is the only one here.
+const SLIDE: SlideId = SlideId(0);
+
+/// Tiles that are held for one part of a picture; a picture that needs more is drawn in parts.
+/// Every device has atlas layers for two parts: those of the part before are the last to go.
+const MOST_TILES: usize = 128;
+
+/// The longest side of a part, px: every device can draw it.
+const MOST_SIDE_PX: u32 = 4096;
+
+/// The largest picture, px: 1 GiB.
+const MOST_PX: f64 = 16_384.0 * 16_384.0;
+
 /// A finished picture and the tiles that could not be read for it.
 pub struct Picture {
     /// Opaque RGBA.
     pub pixels: Rgba,
     /// What failed; those tiles are drawn as marked grey.
     pub failures: Vec<SlideError>,
+    /// How many tiles it was drawn from, those that failed among them.
+    pub tiles: usize,
 }
 
 /// Draws slides into memory.
@@ -32,10 +47,11 @@ pub struct Offscreen {
     renderer: SlideRenderer,
 }
 
-/// Tiles read before the picture is drawn.
+/// Tiles read before a part is drawn.
+#[derive(Default)]
 struct ReadTiles {
     tiles: HashMap<TileKey, Arc<Rgba>>,
-    failed: Vec<TileKey>,
+    failed: HashSet<TileKey>,
 }
 
 impl TileStore for ReadTiles {
@@ -44,11 +60,59 @@ impl TileStore for ReadTiles {
     }
 
     fn unreadable(&self, keys: &[TileKey]) -> Vec<TileKey> {
-        keys.iter()
-            .filter(|key| self.failed.contains(key))
-            .copied()
-            .collect()
+        let failed = |key: &&TileKey| self.failed.contains(key);
+        keys.iter().filter(failed).copied().collect()
     }
+}
+
+/// A rectangle of the picture, px.
+#[derive(Clone, Copy)]
+struct Part {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Part {
+    /// What `whole` shows in this part.
+    fn view(&self, whole: &View) -> View {
+        let middle = |start: u32, length: u32| f64::from(start) + f64::from(length) / 2.0;
+        let center = ScreenPoint::new(middle(self.left, self.width), middle(self.top, self.height));
+        View {
+            center: whole.slide_at(center),
+            size: ScreenSize::new(self.width.into(), self.height.into()),
+            ..*whole
+        }
+    }
+
+    fn longer_side_px(&self) -> u32 {
+        self.width.max(self.height)
+    }
+
+    /// Both halves, cut across the longer side.
+    fn halves(self) -> [Self; 2] {
+        let mut halves = [self; 2];
+        if self.width >= self.height {
+            halves[0].width = self.width / 2;
+            halves[1].width -= halves[0].width;
+            halves[1].left += halves[0].width;
+        } else {
+            halves[0].height = self.height / 2;
+            halves[1].height -= halves[0].height;
+            halves[1].top += halves[0].height;
+        }
+        halves
+    }
+}
+
+/// What does not change from part to part.
+struct Subject<'a> {
+    source: &'a dyn SlideSource,
+    pyramid: TilePyramid,
+    view: &'a View,
+    display: &'a DisplayAdjust,
+    outside_rgb: [u8; 3],
 }
 
 impl Offscreen {
@@ -70,7 +134,7 @@ impl Offscreen {
     /// Draws what `view` shows of a slide; outside the slide the picture is `outside_rgb`.
     ///
     /// # Errors
-    /// When the picture is larger than the device allows, the colour profile is damaged, or the
+    /// When the picture is larger than 2^28 px, the colour profile is damaged, or the
     /// device fails. Tiles that can't be read are drawn as marked grey and listed instead.
     pub fn draw(
         &mut self,
@@ -79,43 +143,74 @@ impl Offscreen {
         display: &DisplayAdjust,
         outside_rgb: [u8; 3],
     ) -> anyhow::Result<Picture> {
-        let (width, height) = self.checked_size(view)?;
-        let slide = SlideId(0);
-        self.renderer.remove_slide(slide);
-        let pyramid = TilePyramid::new(source.info());
-        let mut plan = plan(slide, &pyramid, view, ScreenVector::zero());
-        // Nothing moves here: only what the picture shows is read.
-        plan.wanted.clone_from(&plan.sharp);
-        let (store, failures) = read_all(source, &pyramid, &plan.sharp);
+        let whole = checked_size(view)?;
+        self.renderer.remove_slide(SLIDE);
         if let (true, Some(profile)) = (display.use_profile, &source.info().icc_profile) {
             self.renderer
-                .set_profile(slide, &ColourTable::from_icc(profile)?);
+                .set_profile(SLIDE, &ColourTable::from_icc(profile)?);
         }
-        let background_rgb = source.info().background_rgb;
-        self.renderer.begin_frame();
-        let input = SceneInput {
-            slide,
-            pyramid: &pyramid,
+        let subject = Subject {
+            source,
+            pyramid: TilePyramid::new(source.info()),
             view,
-            plan: &plan,
-            background_rgb,
-            store: &store,
             display,
+            outside_rgb,
         };
-        self.renderer.prepare(ViewSlot(0), &input, None);
-        let pixels = self.paint_and_read_back(width, height, outside_rgb)?;
-        Ok(Picture { pixels, failures })
+        self.draw_parts(&subject, whole)
     }
 
-    fn checked_size(&self, view: &View) -> anyhow::Result<(u32, u32)> {
-        let most = self.gpu.device.limits().max_texture_dimension_2d;
-        let (width, height) = (view.size.width.round(), view.size.height.round());
-        let fits = |side: f64| side >= 1.0 && side <= f64::from(most);
-        anyhow::ensure!(
-            fits(width) && fits(height),
-            "a picture of {width}x{height} px: each side must be 1 to {most} px"
+    /// Draws part after part, so that neither memory nor the atlas limits a picture.
+    fn draw_parts(&mut self, subject: &Subject<'_>, whole: Part) -> anyhow::Result<Picture> {
+        let mut picture = Picture {
+            pixels: Rgba::transparent(whole.width, whole.height),
+            failures: Vec::new(),
+            tiles: 0,
+        };
+        let mut store = ReadTiles::default();
+        let mut parts = vec![whole];
+        while let Some(part) = parts.pop() {
+            let view = part.view(subject.view);
+            let mut plan = plan(SLIDE, &subject.pyramid, &view, ScreenVector::zero());
+            let too_much = plan.sharp.len() > MOST_TILES || part.longer_side_px() > MOST_SIDE_PX;
+            if too_much && part.longer_side_px() > 1 {
+                let [first, second] = part.halves();
+                parts.extend([second, first]);
+                continue;
+            }
+            // Nothing moves here: only what the picture shows is read.
+            plan.wanted.clone_from(&plan.sharp);
+            store.advance(subject, &plan.sharp, &mut picture);
+            let pixels = self.draw_part(subject, &view, &plan, &store)?;
+            picture.pixels.paste(&pixels, part.left, part.top);
+        }
+        Ok(picture)
+    }
+
+    fn draw_part(
+        &mut self,
+        subject: &Subject<'_>,
+        view: &View,
+        plan: &TilePlan,
+        store: &ReadTiles,
+    ) -> anyhow::Result<Rgba> {
+        let input = SceneInput {
+            slide: SLIDE,
+            pyramid: &subject.pyramid,
+            view,
+            plan,
+            background_rgb: subject.source.info().background_rgb,
+            store,
+            display: subject.display,
+        };
+        self.renderer.begin_frame();
+        let coverage = self.renderer.prepare(ViewSlot(0), &input, None);
+        ensure!(
+            coverage.missing == 0,
+            "the graphics device has no room for {} tiles",
+            coverage.missing
         );
-        Ok((width as u32, height as u32))
+        let (width, height) = (view.size.width as u32, view.size.height as u32);
+        self.paint_and_read_back(width, height, subject.outside_rgb)
     }
 
     fn paint_and_read_back(
@@ -230,32 +325,50 @@ impl Offscreen {
     }
 }
 
-fn read_all(
-    source: &dyn SlideSource,
-    pyramid: &TilePyramid,
-    keys: &[TileKey],
-) -> (ReadTiles, Vec<SlideError>) {
-    let read = |key: &TileKey| {
-        let level = pyramid.level(key.level)?;
-        Some((*key, read_tile(source, level, (key.col, key.row), &|| true)))
-    };
-    let results: Vec<_> = keys.par_iter().filter_map(read).collect();
-    let mut store = ReadTiles {
-        tiles: HashMap::new(),
-        failed: Vec::new(),
-    };
-    let mut failures = Vec::new();
-    for (key, result) in results {
-        match result {
-            Ok(tile) => {
-                store.tiles.insert(key, Arc::new(tile));
+impl ReadTiles {
+    /// Reads those of `keys` that are not held from the part before, and drops all others.
+    fn advance(&mut self, subject: &Subject<'_>, keys: &[TileKey], picture: &mut Picture) {
+        let wanted: HashSet<TileKey> = keys.iter().copied().collect();
+        self.tiles.retain(|key, _| wanted.contains(key));
+        self.failed.retain(|key| wanted.contains(key));
+        let is_new = |key: &&TileKey| !self.tiles.contains_key(key) && !self.failed.contains(key);
+        let new: Vec<TileKey> = keys.iter().filter(is_new).copied().collect();
+        picture.tiles += new.len();
+        for (key, result) in read_all(subject, &new) {
+            match result {
+                Ok(tile) => {
+                    self.tiles.insert(key, Arc::new(tile));
+                }
+                Err(TileFailure::Slide(error)) => {
+                    self.failed.insert(key);
+                    picture.failures.push(error);
+                }
+                Err(TileFailure::Cancelled) => {}
             }
-            Err(TileFailure::Slide(error)) => {
-                store.failed.push(key);
-                failures.push(error);
-            }
-            Err(TileFailure::Cancelled) => {}
         }
     }
-    (store, failures)
+}
+
+fn read_all(subject: &Subject<'_>, keys: &[TileKey]) -> Vec<(TileKey, Result<Rgba, TileFailure>)> {
+    let read = |key: &TileKey| {
+        let level = subject.pyramid.level(key.level)?;
+        let tile = read_tile(subject.source, level, (key.col, key.row), &|| true);
+        Some((*key, tile))
+    };
+    keys.par_iter().filter_map(read).collect()
+}
+
+/// The view's size, each side at least 1 px.
+fn checked_size(view: &View) -> anyhow::Result<Part> {
+    let (width, height) = (view.size.width.round(), view.size.height.round());
+    ensure!(
+        width >= 1.0 && height >= 1.0 && width * height <= MOST_PX,
+        "a picture of {width}x{height} px: it must have 1 to {MOST_PX} px"
+    );
+    Ok(Part {
+        left: 0,
+        top: 0,
+        width: width as u32,
+        height: height as u32,
+    })
 }

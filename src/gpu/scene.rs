@@ -88,7 +88,7 @@ pub(super) struct TileEntry {
     level: u32,
     layer: u32,
     kind: u32,
-    padding: u32,
+    padding: [u32; 3],
 }
 
 const NO_LAYER: u32 = u32::MAX;
@@ -181,7 +181,7 @@ impl Scene {
             level: 0,
             layer: NO_LAYER,
             kind,
-            padding: 0,
+            padding: [0; 3],
         });
     }
 
@@ -353,6 +353,64 @@ fn tile_entry(
         level: level_index,
         layer,
         kind: KIND_PICTURE,
-        padding: 0,
+        padding: [0; 3],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+
+    use super::super::slide_pass::SHADER;
+    use super::*;
+
+    /// Size of the shader's structure `name`, and where its members begin, bytes.
+    fn layout(module: &naga::Module, name: &str) -> (usize, Vec<usize>) {
+        let named = |ty: &&naga::Type| ty.name.as_deref() == Some(name);
+        let (_, ty) = module.types.iter().find(|(_, ty)| named(ty)).unwrap();
+        let naga::TypeInner::Struct { members, span } = &ty.inner else {
+            panic!("{name} is no structure");
+        };
+        let offsets = members.iter().map(|member| member.offset as usize);
+        (*span as usize, offsets.collect())
+    }
+
+    #[test]
+    fn structures_lie_in_memory_as_the_shader_reads_them() {
+        let module = naga::front::wgsl::parse_str(SHADER).unwrap();
+        let (span, offsets) = layout(&module, "Tile");
+        assert_eq!(span, size_of::<TileEntry>());
+        let ours = [
+            offset_of!(TileEntry, local),
+            offset_of!(TileEntry, shown_px),
+            offset_of!(TileEntry, stored_px),
+            offset_of!(TileEntry, cell),
+            offset_of!(TileEntry, level),
+            offset_of!(TileEntry, layer),
+            offset_of!(TileEntry, kind),
+        ];
+        assert_eq!(offsets[..ours.len()], ours);
+        let (span, offsets) = layout(&module, "Level");
+        assert_eq!(span, size_of::<LevelEntry>());
+        let ours = [
+            offset_of!(LevelEntry, tile_px),
+            offset_of!(LevelEntry, grid),
+            offset_of!(LevelEntry, extent_px),
+            offset_of!(LevelEntry, first_page),
+            offset_of!(LevelEntry, taps),
+            offset_of!(LevelEntry, texels_per_right),
+            offset_of!(LevelEntry, texels_per_down),
+        ];
+        assert_eq!(offsets, ours);
+        let (span, offsets) = layout(&module, "Uniforms");
+        assert_eq!(span, size_of::<Uniforms>());
+        let ours = [
+            offset_of!(Uniforms, view),
+            offset_of!(Uniforms, background),
+            offset_of!(Uniforms, colour),
+        ];
+        assert_eq!(offsets, ours);
+        assert_eq!(layout(&module, "View").0, size_of::<ViewUniform>());
+        assert_eq!(layout(&module, "Colour").0, size_of::<ColourUniform>());
     }
 }

@@ -54,3 +54,16 @@ pub enum SlideError {
         reason: String,
     },
 }
+
+impl SlideError {
+    /// What went wrong, without the name of the file: for a sentence that names it already.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Path { reason, .. }
+            | Self::Unsupported { reason, .. }
+            | Self::Damaged { reason, .. }
+            | Self::Region { reason, .. }
+            | Self::Associated { reason, .. } => reason,
+        }
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, ErrorKind, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
@@ -252,8 +253,23 @@ fn unsupported(path: &Path, reason: &str) -> SlideError {
 }
 
 fn refused(path: &Path, error: ImageError) -> SlideError {
-    match error {
-        ImageError::Unsupported(_) => unsupported(path, &error.to_string()),
+    match &error {
+        ImageError::Unsupported(what) => match what.kind() {
+            UnsupportedErrorKind::Color(_) => unsupported(
+                path,
+                "its kind of pixel (colours or bit depth) can't be decoded",
+            ),
+            UnsupportedErrorKind::GenericFeature(feature) => unsupported(path, &feature),
+            _ => unsupported(path, &error.to_string()),
+        },
+        ImageError::Limits(_) => damaged(
+            path,
+            format!("decoding it takes more than the {MAX_DECODER_BYTES} bytes allowed"),
+        ),
+        ImageError::IoError(cause) if cause.kind() == ErrorKind::UnexpectedEof => damaged(
+            path,
+            "the file ends too early: it is cut off or damaged".to_owned(),
+        ),
         _ => damaged(path, error.to_string()),
     }
 }

@@ -1,5 +1,6 @@
 //! Where pixels come from: one trait, one file a source.
 
+pub mod argument;
 pub mod error;
 mod file_watch;
 pub mod hash;
@@ -7,12 +8,14 @@ pub mod image_file;
 pub mod info;
 pub mod open;
 pub mod openslide;
+pub mod phantom;
 pub mod pixels;
 mod properties;
 pub mod pyramid;
 mod region;
 mod renewable;
 mod tiff_resolution;
+pub mod tiled_tiff;
 
 pub use error::SlideError;
 pub use info::{AssociatedImage, LevelInfo, ScaleOrigin, SlideHash, SlideInfo};

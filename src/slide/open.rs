@@ -1,5 +1,6 @@
 //! Opens whatever a user names: a slide, a DICOM folder, a picture.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,12 @@ pub const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// What Git stores in place of a large file that was not fetched begins with this.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
+/// Files of these names are a scanner's. Where OpenSlide does not recognise one, it is damaged or
+/// cut off, and its first picture is not what the user means to see.
+const SCANNER_EXTENSIONS: [&str; 9] = [
+    "bif", "dcm", "mrxs", "ndpi", "scn", "svs", "svslide", "vms", "vmu",
+];
+
 /// A DICOM file has this after a preamble of 128 bytes.
 const DICOM_MARK: &[u8; 4] = b"DICM";
 const DICOM_MARK_AT: u64 = 128;
@@ -29,9 +36,10 @@ const MAX_DICOM_TRIES: usize = 8;
 /// Opens the slide, DICOM folder or picture at `path`.
 ///
 /// OpenSlide goes first; what it does not recognise is tried as a picture. A file that OpenSlide
-/// recognises but refuses is **not** opened as a picture: the first picture in a scanner's file
-/// may be a thumbnail, a label or one tile, and showing that as the slide would be wrong in a way
-/// nobody notices. The exception is a plain TIFF that holds a single picture.
+/// recognises but refuses is **not** opened as a picture, nor is one that is only named like a
+/// scanner's: the first picture in a scanner's file may be a thumbnail, a label or a part, and
+/// showing that as the slide would be wrong in a way nobody notices. The exception is a plain TIFF
+/// that holds a single picture.
 ///
 /// # Errors
 /// A distinct reason, naming the file, for: missing, no permission, empty, a folder without DICOM,
@@ -94,33 +102,48 @@ pub fn open_with_timeout(path: &Path, limit: Duration) -> Result<Arc<dyn SlideSo
 
 fn open_file(path: &Path) -> Result<Arc<dyn SlideSource>, SlideError> {
     let Some(vendor) = detect_vendor(path) else {
-        return open_picture(path, "OpenSlide does not know this format");
+        return open_unrecognised(path);
     };
     match OpenSlideSource::open(path) {
         Ok(slide) => Ok(Arc::new(slide)),
         Err(error) if vendor == "generic-tiff" && holds_one_picture(path) => {
-            open_picture(path, &format!("OpenSlide: {}", reason_of(&error)))
+            open_picture(path, error.reason())
         }
         Err(error) => Err(SlideError::Damaged {
             path: path.to_owned(),
             reason: format!(
-                "recognised as {vendor}, but it can't be opened: {}",
-                reason_of(&error)
+                "recognised as a slide ({vendor}), but it can't be opened: {}",
+                error.reason()
             ),
         }),
     }
 }
 
+fn open_unrecognised(path: &Path) -> Result<Arc<dyn SlideSource>, SlideError> {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    if SCANNER_EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()) {
+        return Err(SlideError::Unsupported {
+            path: path.to_owned(),
+            reason: format!(
+                "it is named like a scanner's slide (.{extension}), but OpenSlide does not \
+                 recognise the content: damaged, incomplete or something else"
+            ),
+        });
+    }
+    open_picture(path, "not a format it knows")
+}
+
 fn open_picture(path: &Path, openslide_says: &str) -> Result<Arc<dyn SlideSource>, SlideError> {
+    let both = |reason: &str| format!("as a picture: {reason}; OpenSlide: {openslide_says}");
     match ImageFileSource::open(path) {
         Ok(picture) => Ok(Arc::new(picture)),
-        // A limit or a damaged picture: what OpenSlide thinks of it helps nobody.
-        Err(error @ SlideError::Damaged { .. }) if !openslide_says.starts_with("OpenSlide:") => {
-            Err(error)
-        }
+        Err(SlideError::Damaged { path, reason }) => Err(SlideError::Damaged {
+            path,
+            reason: both(&reason),
+        }),
         Err(error) => Err(SlideError::Unsupported {
             path: path.to_owned(),
-            reason: format!("{openslide_says}; as a picture: {}", reason_of(&error)),
+            reason: both(error.reason()),
         }),
     }
 }
@@ -138,7 +161,7 @@ fn open_folder(folder: &Path) -> Result<OpenSlideSource, SlideError> {
     Err(match failure {
         Some(error) => SlideError::Damaged {
             path: folder.to_owned(),
-            reason: format!("no slide in its DICOM files: {error}"),
+            reason: format!("no slide in its DICOM files: {}", error.reason()),
         },
         None => refuse(
             folder,
@@ -199,16 +222,5 @@ fn refuse(path: &Path, reason: &str) -> SlideError {
     SlideError::Path {
         path: path.to_owned(),
         reason: reason.to_owned(),
-    }
-}
-
-/// The reason alone, for a sentence that names the file already.
-fn reason_of(error: &SlideError) -> String {
-    match error {
-        SlideError::Path { reason, .. }
-        | SlideError::Unsupported { reason, .. }
-        | SlideError::Damaged { reason, .. }
-        | SlideError::Region { reason, .. }
-        | SlideError::Associated { reason, .. } => reason.clone(),
     }
 }

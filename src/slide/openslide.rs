@@ -41,6 +41,47 @@ pub fn detect_vendor(path: &Path) -> Option<String> {
     OpenSlide::detect_vendor(path).ok()
 }
 
+/// OpenSlide's own call with nothing around it: what tile delivery is measured against.
+pub struct BareReader {
+    slide: OpenSlide,
+}
+
+impl BareReader {
+    /// Opens the slide at `path`, with the same cache as [`OpenSlideSource`].
+    ///
+    /// # Errors
+    /// When OpenSlide does not know the format or refuses the file.
+    pub fn open(path: &Path) -> Result<Self, SlideError> {
+        let damaged = |reason: String| SlideError::Damaged {
+            path: path.to_owned(),
+            reason,
+        };
+        open_handle(path)
+            .map(|slide| Self { slide })
+            .map_err(damaged)
+    }
+
+    /// The bytes that OpenSlide gives for a region of level 0.
+    ///
+    /// # Errors
+    /// When it can't be decoded; the reader is then dead.
+    pub fn read(&self, region: LevelRegion) -> anyhow::Result<Vec<u8>> {
+        let address = Address {
+            x: u32::try_from(region.x)?,
+            y: u32::try_from(region.y)?,
+        };
+        let size = Size {
+            w: region.width,
+            h: region.height,
+        };
+        Ok(self.slide.read_region(&Region {
+            address,
+            level: 0,
+            size,
+        })?)
+    }
+}
+
 impl OpenSlideSource {
     /// Opens the slide at `path`; for a DICOM series any file of it.
     ///
@@ -106,20 +147,14 @@ impl OpenSlideSource {
         })
     }
 
-    /// The level-0 pixel whose position on the level is nearest to `part`'s corner.
-    ///
-    /// OpenSlide takes whole level-0 pixels and divides them by its own downsample. Multiplying by
-    /// the exact scale instead would shift the far edge of a large level by several pixels.
     fn address(&self, level: usize, part: LevelRegion) -> Result<Address, String> {
         let downsample = self.downsamples.get(level).copied().unwrap_or(1.0);
-        // A saturating cast: the corner lies within a level whose sides are `u32`.
-        let nearest = |at: i64| (at as f64 * downsample).round() as u32;
         if !(downsample.is_finite() && downsample > 0.0) {
             return Err(format!("the level's downsample is {downsample}"));
         }
         Ok(Address {
-            x: nearest(part.x),
-            y: nearest(part.y),
+            x: nearest_level0(part.x, downsample),
+            y: nearest_level0(part.y, downsample),
         })
     }
 
@@ -202,8 +237,21 @@ impl SlideSource for OpenSlideSource {
     }
 }
 
+/// The level-0 pixel whose position on the level is nearest to level pixel `at`, >= 0.
+///
+/// OpenSlide takes whole level-0 pixels and divides them by its own downsample. Multiplying by the
+/// exact scale instead would shift the far edge of a large level by several pixels. What is left
+/// is at most half a level-0 pixel, and nothing where the downsample is whole.
+fn nearest_level0(at: i64, downsample: f64) -> u32 {
+    // A saturating cast: `at` lies within a level, and level 0 has `u32` sides.
+    (at as f64 * downsample).round() as u32
+}
+
 fn open_handle(path: &Path) -> Result<OpenSlide, String> {
-    OpenSlide::new_with_cache(path, CACHE_BYTES).map_err(|error| plain_reason(&error))
+    OpenSlide::new_with_cache(path, CACHE_BYTES).map_err(|error| {
+        // The whole path is in the error that this becomes part of.
+        plain_reason(&error).replace(&*path.to_string_lossy(), &super::short_name(path))
+    })
 }
 
 fn reopen_handle(path: &Path, watch: &FileWatch) -> Result<OpenSlide, String> {
@@ -331,6 +379,20 @@ fn rgba_from_argb(pixels: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_origin_is_within_half_a_level0_pixel() {
+        // 46,000 x 32,914 px at 11,500 x 8,228: a mean of 4 and 4.000243.
+        let downsample = 4.000_121_5;
+        for at in 0..11_500 {
+            let read_at = f64::from(nearest_level0(at, downsample)) / downsample;
+            assert!(
+                (read_at - at as f64).abs() <= 0.5 / downsample + 1e-9,
+                "{at}: {read_at}"
+            );
+        }
+        assert_eq!(nearest_level0(8_000, 16.0), 128_000);
+    }
 
     #[test]
     fn words_become_bytes_in_reading_order() {

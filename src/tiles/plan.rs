@@ -1,6 +1,6 @@
 //! From a view to the tiles it needs. Pure: no slide, cache or clock is touched here.
 
-use crate::geometry::{ScreenVector, SlidePoint, SlideRect, SlideVector, View};
+use crate::geometry::{ScreenSize, ScreenVector, SlidePoint, SlideRect, SlideVector, View};
 
 use super::{SlideId, TileKey, TilePyramid, ViewLevel};
 
@@ -136,7 +136,8 @@ fn push_new(
 /// The view where the motion will have brought it; `None` at rest.
 fn ahead_of(view: &View, velocity: ScreenVector) -> Option<View> {
     let travel = velocity * LOOK_AHEAD_S;
-    if !(travel.length() >= 1.0) {
+    let moves = travel.length() >= 1.0; // not so for NaN
+    if !moves {
         return None;
     }
     let longest = view.size.width.max(view.size.height) * LOOK_AHEAD_VIEWPORTS;
@@ -153,7 +154,7 @@ pub fn visible_keys(slide: SlideId, pyramid: &TilePyramid, level: u8, view: &Vie
     let Some(range) = range_in_view(info, level, view) else {
         return Vec::new();
     };
-    let corners = view.corners();
+    let corners = with_rim(info, view).corners();
     let mut found: Vec<(f64, TileKey)> = keys(slide, range)
         .map(|key| (info.slide_rect(key.col, key.row), key))
         .filter(|(rect, _)| overlaps(rect, &corners))
@@ -182,15 +183,31 @@ pub fn keys(slide: SlideId, range: TileRange) -> impl Iterator<Item = TileKey> {
     })
 }
 
+/// The view and as much around it as interpolation at its rim reaches: half a level px along both
+/// axes of the slide. Without it a tile border just outside the view would show inside of it.
+fn with_rim(info: &ViewLevel, view: &View) -> View {
+    let level_px = info.scale.0.max(info.scale.1 * view.pixel_aspect);
+    // Half the diagonal of a level px, for a view at any angle.
+    let rim = level_px / view.slide_px_per_screen_px * std::f64::consts::FRAC_1_SQRT_2;
+    View {
+        size: view.size + ScreenSize::splat(2.0 * rim),
+        ..*view
+    }
+}
+
 /// The upright range of tiles around the view; `None` where the view does not touch the level.
 pub fn range_in_view(info: &ViewLevel, level: u8, view: &View) -> Option<TileRange> {
-    let area = view.bounding_rect().intersection(&info.slide_extent())?;
+    let area = with_rim(info, view)
+        .bounding_rect()
+        .intersection(&info.slide_extent())?;
     let (grid_cols, grid_rows) = info.grid();
     let span = |from: f64, to: f64, scale: f64, tile: u32, count: u32| {
         let side = scale * f64::from(tile);
         let first = (from / side).floor().max(0.0) as u32;
         let last = (to / side).ceil().max(0.0) as u32;
-        (first.min(count), last.min(count).saturating_sub(first))
+        // The slide may end a little beyond the level's last px.
+        let first = first.min(count.saturating_sub(1));
+        (first, last.min(count).saturating_sub(first))
     };
     let (col, cols) = span(
         area.min.x,
@@ -242,7 +259,7 @@ fn overlaps(rect: &SlideRect, corners: &[SlidePoint; 4]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::{ScreenPoint, ScreenSize};
+    use crate::geometry::ScreenPoint;
     use crate::tiles::test_slide::info_with_levels;
     use proptest::prelude::*;
 

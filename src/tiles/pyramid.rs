@@ -20,6 +20,8 @@ pub struct ViewLevel {
     pub size_px: (u64, u64),
     /// Size of the source level, px.
     pub source_px: (u64, u64),
+    /// Size of the slide's level 0, px.
+    pub slide_px: (u64, u64),
     /// Slide px per level px, x and y.
     pub scale: (f64, f64),
     /// Width and height of a full tile, level px; at most [`TILE_PX`].
@@ -27,13 +29,14 @@ pub struct ViewLevel {
 }
 
 impl ViewLevel {
-    fn new(source_level: usize, info: &LevelInfo, reduce: u32) -> Self {
+    fn new(source_level: usize, info: &LevelInfo, reduce: u32, slide_px: (u64, u64)) -> Self {
         let r = u64::from(reduce);
         Self {
             source_level,
             reduce,
             size_px: (info.size_px.0.div_ceil(r), info.size_px.1.div_ceil(r)),
             source_px: info.size_px,
+            slide_px,
             scale: (
                 info.scale.0 * f64::from(reduce),
                 info.scale.1 * f64::from(reduce),
@@ -70,28 +73,43 @@ impl ViewLevel {
         }
     }
 
-    /// The part of the slide that tile (`col`, `row`) shows. A reduced level's last pixels may
-    /// reach beyond what was scanned; the rectangle does not.
+    /// The part of the slide that tile (`col`, `row`) shows. The last tiles end where the slide
+    /// ends: a level's own last px may reach a little beyond it or, where the scanner rounded
+    /// down, not quite to it.
     pub fn slide_rect(&self, col: u32, row: u32) -> SlideRect {
         let region = self.region(col, row);
         let extent = self.slide_extent();
-        let at = |x: i64, y: i64| SlidePoint::new(x as f64 * self.scale.0, y as f64 * self.scale.1);
-        let min = at(region.x, region.y);
-        let max = at(
-            region.x + i64::from(region.width),
-            region.y + i64::from(region.height),
+        let side = |start: i64, length: u32, level_px: u64, scale: f64, slide_end: f64| {
+            let end = start + i64::from(length);
+            let is_last = end.unsigned_abs() >= level_px;
+            let end = if is_last {
+                slide_end
+            } else {
+                end as f64 * scale
+            };
+            (start as f64 * scale, end)
+        };
+        let x = side(
+            region.x,
+            region.width,
+            self.size_px.0,
+            self.scale.0,
+            extent.max.x,
         );
-        SlideRect::new(min, max.min(extent.max))
+        let y = side(
+            region.y,
+            region.height,
+            self.size_px.1,
+            self.scale.1,
+            extent.max.y,
+        );
+        SlideRect::new(SlidePoint::new(x.0, y.0), SlidePoint::new(x.1, y.1))
     }
 
-    /// The part of the slide that this level covers.
+    /// What every level shows: the whole slide, so that its edge stays where it is from level to
+    /// level.
     pub fn slide_extent(&self) -> SlideRect {
-        let reduce = f64::from(self.reduce);
-        let side = |px: u64, scale: f64| px as f64 * scale / reduce;
-        let max = SlidePoint::new(
-            side(self.source_px.0, self.scale.0),
-            side(self.source_px.1, self.scale.1),
-        );
+        let max = SlidePoint::new(self.slide_px.0 as f64, self.slide_px.1 as f64);
         SlideRect::new(SlidePoint::origin(), max)
     }
 }
@@ -110,13 +128,14 @@ impl TilePyramid {
     /// Levels for a slide; never empty, because a slide always has a level 0.
     pub fn new(info: &SlideInfo) -> Self {
         let mut levels = Vec::new();
+        let slide_px = info.levels.first().map_or((1, 1), |level| level.size_px);
         for (index, level) in usable_levels(info) {
             let next_scale = usable_levels(info)
                 .map(|(_, l)| l.scale.0)
                 .find(|s| *s > level.scale.0 * 1.01);
             let mut reduce = 1;
             loop {
-                levels.push(ViewLevel::new(index, level, reduce));
+                levels.push(ViewLevel::new(index, level, reduce, slide_px));
                 reduce *= 2;
                 let scale = level.scale.0 * f64::from(reduce);
                 let enough = match next_scale {
@@ -229,6 +248,17 @@ mod tests {
                 "{area} at {}",
                 level.reduce
             );
+        }
+    }
+
+    #[test]
+    fn every_level_ends_where_the_slide_ends() {
+        // The coarse level was rounded down: 8 times 64 is 4 px short of the slide.
+        let pyramid = TilePyramid::new(&info_with_levels(&[(516, 516), (64, 64)]));
+        for level in pyramid.levels() {
+            let (cols, rows) = level.grid();
+            let last = level.slide_rect(cols - 1, rows - 1);
+            assert_eq!(last.max, SlidePoint::new(516.0, 516.0), "{level:?}");
         }
     }
 

@@ -1,0 +1,310 @@
+//! The keys: one table that the keyboard handler and the help panel both read.
+//!
+//! QuPath's keys where they exist. Letters that QuPath gives to annotation and overlay tools
+//! (M R P B W A F D C) are left free for them.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::geometry::ScreenVector;
+
+use super::command::{CameraMove, Command, Layout, Panel};
+use super::state::AppState;
+
+/// How far one arrow key lets the picture glide, in viewports.
+const ARROW_VIEWPORTS: f64 = 0.25;
+
+/// One zoom step by key.
+const ZOOM_STEP: f64 = std::f64::consts::SQRT_2;
+
+/// One rotation step by key, radians.
+const ROTATION_STEP: f64 = std::f64::consts::PI / 12.0;
+
+/// The magnifications of the buttons and number keys.
+pub const MAGNIFICATIONS: [f64; 6] = [1.0, 2.5, 5.0, 10.0, 20.0, 40.0];
+
+/// What a key does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// Move the active camera.
+    Camera(CameraMove),
+    /// Push the active picture by a share of its viewport, right and down.
+    Arrow(f64, f64),
+    /// Show or hide a panel.
+    Toggle(Panel),
+    /// Divide the window, or go back to one view.
+    Layout(Layout),
+    /// Ask the desktop for a file.
+    OpenDialog,
+    /// Make the other view active.
+    OtherPane,
+    /// Close the slide.
+    Close,
+}
+
+/// One row of the table.
+pub struct Binding {
+    /// Heading it stands under in the help.
+    pub group: &'static str,
+    /// What it does, in the help.
+    pub help: &'static str,
+    /// The key.
+    pub key: Key,
+    /// Keys held with it.
+    pub modifiers: Modifiers,
+    /// What it does.
+    pub action: Action,
+}
+
+const fn plain(group: &'static str, help: &'static str, key: Key, action: Action) -> Binding {
+    Binding {
+        group,
+        help,
+        key,
+        modifiers: Modifiers::NONE,
+        action,
+    }
+}
+
+const fn command(group: &'static str, help: &'static str, key: Key, action: Action) -> Binding {
+    Binding {
+        group,
+        help,
+        key,
+        modifiers: Modifiers::COMMAND,
+        action,
+    }
+}
+
+/// All keys, in the order of the help.
+pub const BINDINGS: &[Binding] = &[
+    command("Slides", "Open a slide…", Key::O, Action::OpenDialog),
+    command(
+        "Slides",
+        "Open by path…",
+        Key::L,
+        Action::Toggle(Panel::OpenPath),
+    ),
+    command("Slides", "Close the slide", Key::W, Action::Close),
+    plain("Move", "Left", Key::ArrowLeft, Action::Arrow(1.0, 0.0)),
+    plain("Move", "Right", Key::ArrowRight, Action::Arrow(-1.0, 0.0)),
+    plain("Move", "Up", Key::ArrowUp, Action::Arrow(0.0, 1.0)),
+    plain("Move", "Down", Key::ArrowDown, Action::Arrow(0.0, -1.0)),
+    plain(
+        "Move",
+        "Go to a position…",
+        Key::G,
+        Action::Toggle(Panel::GoTo),
+    ),
+    plain(
+        "Zoom",
+        "Closer",
+        Key::Plus,
+        Action::Camera(CameraMove::Zoom(ZOOM_STEP)),
+    ),
+    plain(
+        "Zoom",
+        "Closer",
+        Key::Equals,
+        Action::Camera(CameraMove::Zoom(ZOOM_STEP)),
+    ),
+    plain(
+        "Zoom",
+        "Farther",
+        Key::Minus,
+        Action::Camera(CameraMove::Zoom(1.0 / ZOOM_STEP)),
+    ),
+    plain(
+        "Zoom",
+        "Whole slide",
+        Key::Num0,
+        Action::Camera(CameraMove::Fit),
+    ),
+    plain(
+        "Zoom",
+        "1x",
+        Key::Num1,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[0])),
+    ),
+    plain(
+        "Zoom",
+        "2.5x",
+        Key::Num2,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[1])),
+    ),
+    plain(
+        "Zoom",
+        "5x",
+        Key::Num3,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[2])),
+    ),
+    plain(
+        "Zoom",
+        "10x",
+        Key::Num4,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[3])),
+    ),
+    plain(
+        "Zoom",
+        "20x",
+        Key::Num5,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[4])),
+    ),
+    plain(
+        "Zoom",
+        "40x",
+        Key::Num6,
+        Action::Camera(CameraMove::Magnification(MAGNIFICATIONS[5])),
+    ),
+    plain(
+        "Turn",
+        "15° anticlockwise",
+        Key::OpenBracket,
+        Action::Camera(CameraMove::Rotate(-ROTATION_STEP)),
+    ),
+    plain(
+        "Turn",
+        "15° clockwise",
+        Key::CloseBracket,
+        Action::Camera(CameraMove::Rotate(ROTATION_STEP)),
+    ),
+    plain("Turn", "Mirror", Key::X, Action::Camera(CameraMove::Mirror)),
+    plain(
+        "Turn",
+        "Upright",
+        Key::U,
+        Action::Camera(CameraMove::Upright),
+    ),
+    plain(
+        "Views",
+        "Linked views, side by side",
+        Key::L,
+        Action::Layout(Layout::Linked),
+    ),
+    plain(
+        "Views",
+        "Two separate views",
+        Key::S,
+        Action::Layout(Layout::Split),
+    ),
+    plain("Views", "The other view", Key::Tab, Action::OtherPane),
+    plain(
+        "Panels",
+        "About the slide",
+        Key::I,
+        Action::Toggle(Panel::Metadata),
+    ),
+    plain(
+        "Panels",
+        "Display adjustments",
+        Key::J,
+        Action::Toggle(Panel::Display),
+    ),
+    plain("Panels", "Overview", Key::O, Action::Toggle(Panel::Minimap)),
+    plain("Panels", "Messages", Key::K, Action::Toggle(Panel::Log)),
+    plain(
+        "Panels",
+        "These keys",
+        Key::Questionmark,
+        Action::Toggle(Panel::Keys),
+    ),
+];
+
+impl Binding {
+    /// The key as printed on a keyboard: `Ctrl+O`.
+    pub fn keys(&self, ctx: &egui::Context) -> String {
+        let text = ctx.format_shortcut(&KeyboardShortcut::new(self.modifiers, self.key));
+        // egui spells the names of signs out.
+        match printed(self.key) {
+            Some(sign) => text.replace(self.key.name(), sign),
+            None => text,
+        }
+    }
+}
+
+/// The sign on a key that has a name but no letter.
+fn printed(key: Key) -> Option<&'static str> {
+    match key {
+        Key::OpenBracket => Some("["),
+        Key::CloseBracket => Some("]"),
+        Key::Plus => Some("+"),
+        Key::Minus => Some("-"),
+        Key::Equals => Some("="),
+        Key::Questionmark => Some("?"),
+        _ => None,
+    }
+}
+
+/// Commands for the keys pressed since the last frame. Nothing while a text field has the
+/// keyboard.
+pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
+    if ctx.egui_wants_keyboard_input() {
+        return Vec::new();
+    }
+    // Event by event: in one slow frame a key may be pressed twice, and Ctrl released already.
+    let pressed = ctx.input(|input| {
+        let keys = input.events.iter().filter_map(|event| match event {
+            egui::Event::Key {
+                key,
+                pressed: true,
+                modifiers,
+                ..
+            } => Some((*key, *modifiers)),
+            _ => None,
+        });
+        keys.collect::<Vec<_>>()
+    });
+    pressed
+        .into_iter()
+        .filter_map(binding_of)
+        .map(|binding| command_for(binding.action, state))
+        .collect()
+}
+
+fn binding_of((key, held): (Key, Modifiers)) -> Option<&'static Binding> {
+    BINDINGS.iter().find(|binding| {
+        // Shift is what types `?` and `+` on many keyboards, so it is not asked about.
+        binding.key == key && held.command == binding.modifiers.command && !held.alt
+    })
+}
+
+fn command_for(action: Action, state: &AppState) -> Command {
+    let active = state.active;
+    match action {
+        Action::Camera(step) => Command::Camera(active, step),
+        Action::Arrow(right, down) => {
+            let size = state
+                .view(active)
+                .map_or_else(Default::default, |view| view.size);
+            // A glide goes 0.28 s · its speed.
+            let speed = ARROW_VIEWPORTS / 0.28;
+            let velocity =
+                ScreenVector::new(right * size.width * speed, down * size.height * speed);
+            Command::Camera(active, CameraMove::Push(velocity))
+        }
+        Action::Toggle(panel) => Command::Toggle(panel),
+        Action::Layout(layout) if state.layout == layout => Command::SetLayout(Layout::Single),
+        Action::Layout(layout) => Command::SetLayout(layout),
+        Action::OpenDialog => Command::OpenDialog,
+        Action::OtherPane => Command::Activate(active.other()),
+        Action::Close => Command::Close(active),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things() {
+        for (index, a) in BINDINGS.iter().enumerate() {
+            for b in &BINDINGS[index + 1..] {
+                assert!(
+                    a.key != b.key || a.modifiers != b.modifiers,
+                    "{} and {}",
+                    a.help,
+                    b.help
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The window: state, commands, one viewport a pane, panels around them.
+//!
+//! A frame goes one way: events and pointer → commands → state → tiles wanted → scene → paint.
+
+pub mod camera;
+pub mod command;
+pub mod keys;
+pub mod log;
+pub mod minimap;
+pub mod panels;
+pub mod scale_bar;
+pub mod session;
+pub mod settings;
+pub mod state;
+pub mod storage;
+pub mod theme;
+
+mod apply;
+mod frame;
+pub mod off_screen;
+mod opening;
+mod run;
+pub mod viewport;
+
+pub use run::{AppOptions, run};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::gpu::SlideRenderer;
+use crate::tiles::{SlideId, TileKey, TileLoader};
+
+pub use log::LogBuffer;
+use opening::Background;
+use state::{AppState, Fields, PaneIndex};
+use storage::Saver;
+
+/// The graphics device that the window draws with.
+#[derive(Clone)]
+pub struct Gpu {
+    /// The adapter in words.
+    pub adapter: String,
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// Format of the window's pixels.
+    pub format: wgpu::TextureFormat,
+}
+
+/// The program behind the window. Draws on any egui context, so that tests and the benchmark run
+/// the very same code without a window.
+pub struct App {
+    ctx: egui::Context,
+    state: AppState,
+    fields: Fields,
+    log: LogBuffer,
+    loader: TileLoader,
+    renderer: Option<Arc<Mutex<SlideRenderer>>>,
+    background: Background,
+    saver: Option<Saver>,
+    /// Overviews of the slides, for the minimap.
+    thumbnails: HashMap<SlideId, egui::TextureHandle>,
+    /// In linked views, the pane whose centre the other one follows.
+    leader: PaneIndex,
+    /// What each pane asked the readers for last, so that an unmoved view asks nothing again.
+    asked: [Vec<TileKey>; 2],
+    next_save: Instant,
+    /// What was saved last.
+    saved: Option<storage::Saved>,
+}
+
+impl App {
+    /// What is shown, for tests and the benchmark.
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Carries out a command as if a person had asked for it.
+    pub fn command(&mut self, command: command::Command) {
+        self.apply(command);
+    }
+
+    fn with_renderer(&self, act: impl FnOnce(&mut SlideRenderer)) {
+        if let Some(renderer) = &self.renderer {
+            act(&mut renderer.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The whole window without a desktop: the same program on an egui context of its own, drawn into
+//! a texture. The benchmark measures it and pictures can be taken of it.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::gpu::device::{Headless, describe};
+use crate::gpu::offscreen::FORMAT;
+
+use super::{App, AppOptions, Gpu};
+
+/// What one frame cost the thread that draws the window.
+#[derive(Debug, Clone, Copy)]
+pub struct FrameCost {
+    /// Processor time of the thread: panels, tessellation and encoding, without submitting and
+    /// presenting.
+    pub ui_cpu: Duration,
+}
+
+/// A window in memory.
+pub struct OffScreenWindow {
+    /// The program.
+    pub app: App,
+    ctx: egui::Context,
+    gpu: Headless,
+    painter: egui_wgpu::Renderer,
+    target: wgpu::Texture,
+    size_px: [u32; 2],
+    seconds: f64,
+}
+
+impl OffScreenWindow {
+    /// A window of `size_px` physical px, one px a point.
+    ///
+    /// # Errors
+    /// When there is no graphics adapter.
+    pub fn open(size_px: [u32; 2], options: AppOptions) -> anyhow::Result<Self> {
+        let gpu = Headless::open()?;
+        let ctx = egui::Context::default();
+        let for_app = Gpu {
+            adapter: describe(&gpu.adapter.get_info()),
+            device: gpu.device.clone(),
+            queue: gpu.queue.clone(),
+            format: FORMAT,
+        };
+        let app = App::new(&ctx, Some(for_app), options)?;
+        let painter = egui_wgpu::Renderer::new(&gpu.device, FORMAT, Default::default());
+        let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("window"),
+            size: wgpu::Extent3d {
+                width: size_px[0],
+                height: size_px[1],
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: FORMAT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+            view_formats: &[],
+        });
+        Ok(Self {
+            app,
+            ctx,
+            gpu,
+            painter,
+            target,
+            size_px,
+            seconds: 0.0,
+        })
+    }
+
+    /// The adapter in words.
+    pub fn adapter(&self) -> String {
+        describe(&self.gpu.adapter.get_info())
+    }
+
+    /// Draws one frame, `elapsed` after the one before, and waits until the GPU is done.
+    ///
+    /// # Errors
+    /// When the graphics device fails.
+    pub fn frame(&mut self, elapsed: Duration) -> anyhow::Result<FrameCost> {
+        self.seconds += elapsed.as_secs_f64();
+        let started = thread_cpu();
+        let (commands, freed) = self.draw();
+        let ui_cpu = thread_cpu().saturating_sub(started);
+        self.gpu.queue.submit(commands);
+        for id in freed {
+            self.painter.free_texture(&id);
+        }
+        self.gpu
+            .device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .context("the graphics device stopped answering")?;
+        Ok(FrameCost { ui_cpu })
+    }
+
+    fn draw(&mut self) -> (Vec<wgpu::CommandBuffer>, Vec<egui::TextureId>) {
+        let [width, height] = self.size_px.map(|px| px as f32);
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(
+                egui::Pos2::ZERO,
+                egui::vec2(width, height),
+            )),
+            time: Some(self.seconds),
+            focused: true,
+            ..Default::default()
+        };
+        let app = &mut self.app;
+        let output = self.ctx.run_ui(input, |ui| app.show(ui));
+        let shapes = self.ctx.tessellate(output.shapes, output.pixels_per_point);
+        let (device, queue) = (&self.gpu.device, &self.gpu.queue);
+        for (id, deltas) in &output.textures_delta.set {
+            for delta in deltas {
+                self.painter.update_texture(device, queue, *id, delta);
+            }
+        }
+        let screen = egui_wgpu::ScreenDescriptor {
+            size_in_pixels: self.size_px,
+            pixels_per_point: output.pixels_per_point,
+        };
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
+            label: Some("window"),
+        });
+        let mut commands =
+            self.painter
+                .update_buffers(device, queue, &mut encoder, &shapes, &screen);
+        self.encode(&mut encoder, &shapes, &screen);
+        commands.push(encoder.finish());
+        (
+            commands,
+            output.textures_delta.free.iter().copied().collect(),
+        )
+    }
+
+    fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        shapes: &[egui::ClippedPrimitive],
+        screen: &egui_wgpu::ScreenDescriptor,
+    ) {
+        let view = self
+            .target
+            .create_view(&wgpu::TextureViewDescriptor::default());
+        let pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("window"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations {
+                    load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                    store: wgpu::StoreOp::Store,
+                },
+            })],
+            ..Default::default()
+        });
+        self.painter
+            .render(&mut pass.forget_lifetime(), shapes, screen);
+    }
+}
+
+/// Processor time that this thread has used.
+fn thread_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        time.tv_nsec.unsigned_abs() as u32,
+    )
+}

@@ -1,0 +1,223 @@
+//! The line at the bottom. Every number has its place, so that nothing moves while the pointer
+//! does.
+
+use egui::{Align, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
+
+use crate::app::command::Command;
+use crate::app::state::{AppState, Fields};
+use crate::geometry::{Magnification, Mpp, SlidePoint};
+
+/// Bytes in a MiB.
+const MIB: u64 = 1 << 20;
+
+/// Below these widths a part is left out, points.
+const ROOM_FOR_ADAPTER: f32 = 940.0;
+const ROOM_FOR_CACHE: f32 = 830.0;
+const ROOM_FOR_PX: f32 = 710.0;
+
+/// Draws the status bar.
+pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, _: &mut Vec<Command>) {
+    let room = ui.available_width();
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 10.0;
+        magnification(ui, state);
+        ui.separator();
+        cursor(ui, state, room > ROOM_FOR_PX);
+        ui.separator();
+        colour(ui, state.cursor_rgb);
+        ui.separator();
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if room > ROOM_FOR_CACHE {
+                cache(ui, state);
+            }
+            progress(ui, state);
+            if room > ROOM_FOR_ADAPTER {
+                adapter(ui, state);
+            }
+        });
+    });
+}
+
+fn fixed(ui: &mut Ui, text: String, hover: &str) -> Response {
+    let label = Label::new(RichText::new(text).monospace())
+        .selectable(false)
+        .extend();
+    ui.add(label).on_hover_text(hover)
+}
+
+fn magnification(ui: &mut Ui, state: &AppState) {
+    let view = state.view(state.active);
+    let (power, scale) = match (view, state.mpp(state.active)) {
+        (Some(view), Some(mpp)) => scaled(view.slide_px_per_screen_px * mpp.x),
+        (Some(view), None) => (ratio(view.slide_px_per_screen_px), "px only".into()),
+        (None, _) => ("–".into(), "–".into()),
+    };
+    let hover = "Magnification on this screen: 10x is 1 µm per screen pixel, 40x is 0.25";
+    fixed(ui, format!("{power:>7} {scale:>11}"), hover);
+}
+
+fn scaled(um_per_screen_px: f64) -> (String, String) {
+    let decimals = match um_per_screen_px {
+        um if um < 1.0 => 3,
+        um if um < 100.0 => 2,
+        _ => 1,
+    };
+    let power = Magnification::from_mpp(um_per_screen_px).to_string();
+    (power, format!("{um_per_screen_px:.decimals$} µm/px"))
+}
+
+/// Screen px to slide px: `1:4`, or `2:1` where the picture is enlarged.
+fn ratio(slide_px_per_screen_px: f64) -> String {
+    if slide_px_per_screen_px >= 1.0 {
+        format!("1:{:.1}", slide_px_per_screen_px)
+    } else {
+        format!("{:.1}:1", 1.0 / slide_px_per_screen_px)
+    }
+}
+
+fn cursor(ui: &mut Ui, state: &AppState, with_px: bool) {
+    let pointed_at = state.pointed_at();
+    let mpp = pointed_at.and_then(|(pane, _)| state.mpp(pane));
+    let point = pointed_at.map(|(_, point)| point);
+    let has_scale = state
+        .shown_panes()
+        .iter()
+        .any(|&index| state.mpp(index).is_some());
+    if has_scale {
+        fixed(
+            ui,
+            position_um(point, mpp),
+            "Pointer from the slide's top left corner, µm",
+        );
+    }
+    if with_px || !has_scale {
+        fixed(
+            ui,
+            position_px(point),
+            "Pointer from the slide's top left corner, pixels of the finest level",
+        );
+    }
+}
+
+fn position_um(point: Option<SlidePoint>, mpp: Option<Mpp>) -> String {
+    match (point, mpp) {
+        (Some(point), Some(mpp)) => {
+            let um = mpp.um_from_slide(point);
+            format!("x {:>8.1}  y {:>8.1} µm", um.x, um.y)
+        }
+        _ => format!("x {:>8}  y {:>8} µm", "–", "–"),
+    }
+}
+
+fn position_px(point: Option<SlidePoint>) -> String {
+    match point {
+        Some(point) => format!("{:>6.0} {:>6.0} px", point.x.floor(), point.y.floor()),
+        None => format!("{:>6} {:>6} px", "–", "–"),
+    }
+}
+
+fn colour(ui: &mut Ui, rgb: Option<[u8; 3]>) {
+    let (rect, _) = ui.allocate_exact_size(vec2(12.0, 12.0), Sense::hover());
+    let edge = Stroke::new(1.0, ui.visuals().widgets.hovered.bg_stroke.color);
+    if let Some([r, g, b]) = rgb {
+        ui.painter()
+            .rect_filled(rect, 1.0, egui::Color32::from_rgb(r, g, b));
+    }
+    ui.painter()
+        .rect_stroke(rect, 1.0, edge, StrokeKind::Outside);
+    ui.spacing_mut().item_spacing.x = 6.0;
+    let text = rgb.map_or_else(
+        || format!("{:>3} {:>3} {:>3}", "–", "–", "–"),
+        |[r, g, b]| format!("{r:>3} {g:>3} {b:>3}"),
+    );
+    fixed(
+        ui,
+        text,
+        "Stored colour under the pointer: red, green, blue",
+    );
+    ui.spacing_mut().item_spacing.x = 10.0;
+}
+
+fn cache(ui: &mut Ui, state: &AppState) {
+    let loader = &state.loader;
+    let (held, limit) = (loader.cached_bytes / MIB, loader.limit_bytes / MIB);
+    fixed(
+        ui,
+        format!("{held:>4}/{limit:<4} MiB"),
+        "Decoded tiles in memory, and the most that are kept",
+    );
+}
+
+fn progress(ui: &mut Ui, state: &AppState) {
+    let missing: usize = state
+        .shown_panes()
+        .iter()
+        .map(|&index| state.pane(index).coverage.missing)
+        .sum();
+    fixed(
+        ui,
+        tiles_text(missing),
+        "Tiles still to come until the picture is sharp",
+    );
+    bar(ui, missing);
+}
+
+fn tiles_text(missing: usize) -> String {
+    match missing {
+        0 => format!("{:<11}", "sharp"),
+        n => format!("{:<11}", format!("{} tiles…", n.min(9999))),
+    }
+}
+
+/// Fills up from the most tiles that were missing since the picture was last sharp; empty and
+/// in its place while it is sharp.
+fn bar(ui: &mut Ui, missing: usize) {
+    let id = ui.scope_id().with("most missing");
+    let most = ui.data(|data| data.get_temp::<usize>(id)).unwrap_or(0);
+    let most = if missing == 0 { 0 } else { most.max(missing) };
+    ui.data_mut(|data| data.insert_temp(id, most));
+    let (rect, _) = ui.allocate_exact_size(vec2(36.0, 4.0), Sense::hover());
+    let (ground, ink) = (
+        ui.visuals().widgets.inactive.bg_fill,
+        ui.visuals().weak_text_color(),
+    );
+    if most > 0 {
+        let done = 1.0 - missing as f32 / most as f32;
+        let filled = Rect::from_min_size(rect.min, vec2(rect.width() * done, rect.height()));
+        ui.painter().rect_filled(rect, 2.0, ground);
+        ui.painter().rect_filled(filled, 2.0, ink);
+    }
+}
+
+fn adapter(ui: &mut Ui, state: &AppState) {
+    let text = state.adapter.as_deref().unwrap_or("no graphics adapter");
+    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        let label = Label::new(RichText::new(text).weak())
+            .truncate()
+            .selectable(false);
+        ui.add(label).on_hover_text(text);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_keeps_its_width() {
+        let width = |text: String| text.chars().count();
+        let mpp = Mpp::square(0.25);
+        let far = Some(SlidePoint::new(299_999.9, 180_000.0));
+        assert_eq!(width(position_um(far, mpp)), width(position_um(None, None)));
+        assert_eq!(width(position_px(far)), width(position_px(None)));
+        assert_eq!(width(tiles_text(0)), width(tiles_text(123_456)));
+    }
+
+    #[test]
+    fn magnification_is_said_in_both_ways() {
+        assert_eq!(scaled(0.25), ("40x".into(), "0.250 µm/px".into()));
+        assert_eq!(scaled(32.0), ("0.31x".into(), "32.00 µm/px".into()));
+        assert_eq!(ratio(4.0), "1:4.0");
+        assert_eq!(ratio(0.5), "2.0:1");
+    }
+}

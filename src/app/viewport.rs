@@ -1,0 +1,270 @@
+//! One pane: what the pointer does to it, and what is drawn in it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use egui::{Color32, PointerButton, Rect, Response, Sense, Shape, Stroke, Ui};
+
+use crate::geometry::{ScreenPoint, ScreenSize, ScreenVector, View};
+use crate::gpu::SlideRenderer;
+use crate::tiles::queue::ViewSlot;
+
+use super::command::{CameraMove, Command, Layout};
+use super::state::{AppState, PaneIndex};
+use super::theme;
+
+/// Wheel travel that doubles the magnification, points.
+const SCROLL_PER_DOUBLING: f64 = 160.0;
+
+/// A pointer that rested this long before it let go does not throw, seconds.
+const LONGEST_REST_BEFORE_THROW_S: f32 = 0.08;
+
+/// Slower than this the pointer does not throw, points per second.
+const SLOWEST_THROW: f32 = 80.0;
+
+/// Colour of the frame that shows the other view's field.
+const FIELD_FRAME: Color32 = Color32::from_rgb(20, 110, 230);
+
+/// A pane's place in the window.
+pub struct PaneArea {
+    /// Which pane.
+    pub index: PaneIndex,
+    /// In points, aligned to physical px.
+    pub rect: Rect,
+    /// Physical px per point.
+    pub px_per_point: f64,
+}
+
+impl PaneArea {
+    /// The viewport's size, physical px.
+    pub fn size(&self) -> ScreenSize {
+        let size = self.rect.size();
+        let px = |points: f32| (f64::from(points) * self.px_per_point).round().max(1.0);
+        ScreenSize::new(px(size.x), px(size.y))
+    }
+
+    /// A window position as a screen px of this pane.
+    pub fn screen_from_window(&self, at: egui::Pos2) -> ScreenPoint {
+        let by = at - self.rect.min;
+        ScreenPoint::new(
+            f64::from(by.x) * self.px_per_point,
+            f64::from(by.y) * self.px_per_point,
+        )
+    }
+
+    /// A screen px of this pane as a window position.
+    pub fn window_from_screen(&self, at: ScreenPoint) -> egui::Pos2 {
+        self.rect.min
+            + egui::vec2(
+                (at.x / self.px_per_point) as f32,
+                (at.y / self.px_per_point) as f32,
+            )
+    }
+
+    fn vector(&self, by: egui::Vec2) -> ScreenVector {
+        ScreenVector::new(f64::from(by.x), f64::from(by.y)) * self.px_per_point
+    }
+}
+
+/// Divides `rect` among the panes of the layout, with a gap of a few px between them.
+pub fn divide(ui: &Ui, rect: Rect, layout: Layout, shown: &[PaneIndex]) -> Vec<PaneArea> {
+    let px_per_point = ui.pixels_per_point();
+    let (left, right) = rect.split_left_right_at_fraction(0.5);
+    let gap = 1.5;
+    let rects = match layout {
+        Layout::Single => [rect, Rect::NOTHING],
+        Layout::Linked | Layout::Split => [
+            left.with_max_x(left.max.x - gap),
+            right.with_min_x(right.min.x + gap),
+        ],
+    };
+    let align = |v: f32| (v * px_per_point).round() / px_per_point;
+    shown
+        .iter()
+        .zip(rects)
+        .map(|(&index, rect)| {
+            let min = egui::pos2(align(rect.min.x), align(rect.min.y));
+            let max = egui::pos2(align(rect.max.x), align(rect.max.y));
+            PaneArea {
+                index,
+                rect: Rect::from_min_max(min, max),
+                px_per_point: f64::from(px_per_point),
+            }
+        })
+        .collect()
+}
+
+/// Where the pointer is over the pane, and what it asks for.
+pub struct Interaction {
+    /// The pointer, screen px of the pane.
+    pub pointer: Option<ScreenPoint>,
+    /// What it asks for.
+    pub commands: Vec<Command>,
+}
+
+/// Turns pointer, wheel and touch into commands; draws nothing.
+pub fn interact(ui: &mut Ui, area: &PaneArea, state: &AppState) -> Interaction {
+    let index = area.index;
+    let id = ui.scope_id().with(("pane", index));
+    let response = ui.interact(area.rect, id, Sense::click_and_drag());
+    let label = pane_label(state, index);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
+    let pointer = response.hover_pos().map(|at| area.screen_from_window(at));
+    let mut commands = Vec::new();
+    if response.is_pointer_button_down_on() && state.active != index {
+        commands.push(Command::Activate(index));
+    }
+    if state.view(index).is_some() {
+        let moves = drags(ui, area, &response)
+            .into_iter()
+            .chain(scrolls(ui, area, &response));
+        commands.extend(moves.map(|step| Command::Camera(index, step)));
+        if let (true, Some(at), Some(view)) =
+            (response.double_clicked(), pointer, state.view(index))
+        {
+            commands.push(Command::Camera(
+                index,
+                CameraMove::CenterOn(view.slide_at(at)),
+            ));
+        }
+    }
+    Interaction { pointer, commands }
+}
+
+fn pane_label(state: &AppState, index: PaneIndex) -> String {
+    let side = match (state.layout, index) {
+        (Layout::Single, _) => "View",
+        (_, PaneIndex::First) => "Left view",
+        (_, PaneIndex::Second) => "Right view",
+    };
+    match &state.pane(index).slide {
+        Some(slide) => format!("{side}: {}", slide.source.info().name),
+        None => format!("{side}: no slide"),
+    }
+}
+
+fn drags(ui: &Ui, area: &PaneArea, response: &Response) -> Option<CameraMove> {
+    let turning = ui.input(|input| input.modifiers.alt || input.modifiers.shift);
+    let held = response.dragged_by(PointerButton::Primary)
+        || response.dragged_by(PointerButton::Middle)
+        || response.dragged_by(PointerButton::Secondary);
+    if held && turning {
+        return turn_by_drag(area, response);
+    }
+    if held && response.drag_delta() != egui::Vec2::ZERO {
+        return Some(CameraMove::Drag(area.vector(response.drag_delta())));
+    }
+    if response.drag_stopped() && !turning {
+        let (velocity, rest_s) = ui.input(|input| {
+            (
+                input.pointer.velocity(),
+                input.pointer.time_since_last_movement(),
+            )
+        });
+        let thrown = velocity.length() > SLOWEST_THROW && rest_s < LONGEST_REST_BEFORE_THROW_S;
+        return thrown.then(|| CameraMove::Throw(area.vector(velocity)));
+    }
+    None
+}
+
+/// The angle that the pointer swept about the middle of the pane.
+fn turn_by_drag(area: &PaneArea, response: &Response) -> Option<CameraMove> {
+    let now = response.interact_pointer_pos()? - area.rect.center();
+    let before = now - response.drag_delta();
+    let by = f64::from(now.angle() - before.angle());
+    let by = euclid::Angle::radians(by).signed().get();
+    (by != 0.0).then_some(CameraMove::Rotate(by))
+}
+
+fn scrolls(ui: &Ui, area: &PaneArea, response: &Response) -> Vec<CameraMove> {
+    let Some(at) = response.hover_pos() else {
+        return Vec::new();
+    };
+    let (scroll, pinch, turn) = ui.input(|input| {
+        (
+            input.smooth_scroll_delta(),
+            input.zoom_delta(),
+            input.rotation_delta(),
+        )
+    });
+    let mut factor = f64::from(pinch);
+    if pinch == 1.0 {
+        factor = (f64::from(scroll.y) / SCROLL_PER_DOUBLING).exp2();
+    }
+    let mut moves = Vec::new();
+    if factor != 1.0 {
+        moves.push(CameraMove::ZoomAbout(area.screen_from_window(at), factor));
+    }
+    if turn != 0.0 {
+        moves.push(CameraMove::Rotate(f64::from(turn)));
+    }
+    moves
+}
+
+/// The slide pass inside egui's render pass.
+struct SlidePaint {
+    renderer: Arc<Mutex<SlideRenderer>>,
+    slot: ViewSlot,
+}
+
+impl egui_wgpu::CallbackTrait for SlidePaint {
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        _resources: &egui_wgpu::CallbackResources,
+    ) {
+        self.renderer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .paint(self.slot, pass);
+    }
+}
+
+/// Draws the slide that was prepared for this pane.
+pub fn paint_slide(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<SlideRenderer>>) {
+    let callback = SlidePaint {
+        renderer: Arc::clone(renderer),
+        slot: area.index.slot(),
+    };
+    ui.painter()
+        .with_clip_rect(area.rect)
+        .add(egui_wgpu::Callback::new_paint_callback(area.rect, callback));
+}
+
+/// In linked views, the field that the other view shows.
+pub fn paint_other_field(ui: &Ui, area: &PaneArea, own: &View, other: &View) {
+    let screen_from_slide = own.screen_from_slide();
+    let corners = other
+        .corners()
+        .map(|corner| area.window_from_screen(screen_from_slide.transform_point(corner)));
+    let points = corners.to_vec();
+    let painter = ui.painter().with_clip_rect(area.rect);
+    // Dark under light, so that it is seen on any tissue.
+    painter.add(Shape::closed_line(
+        points.clone(),
+        Stroke::new(3.5, Color32::from_white_alpha(200)),
+    ));
+    painter.add(Shape::closed_line(points, Stroke::new(1.5, FIELD_FRAME)));
+}
+
+/// A frame around the active one of two panes.
+pub fn paint_active_frame(ui: &Ui, area: &PaneArea) {
+    let stroke = Stroke::new(2.0, theme::accent(ui.visuals().dark_mode));
+    ui.painter()
+        .rect_stroke(area.rect, 0.0, stroke, egui::StrokeKind::Inside);
+}
+
+/// What an empty pane, or one whose slide is being opened, says.
+pub fn paint_message(ui: &Ui, area: &PaneArea, text: &str) {
+    let (font, colour) = (
+        egui::FontId::proportional(15.0),
+        ui.visuals().weak_text_color(),
+    );
+    ui.painter().text(
+        area.rect.center(),
+        egui::Align2::CENTER_CENTER,
+        text,
+        font,
+        colour,
+    );
+}

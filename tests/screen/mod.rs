@@ -1,0 +1,207 @@
+//! A screen of its own for a test: Xvfb, what is shown on it, and hands to drive it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
+use x11rb::rust_connection::RustConnection;
+
+/// Size of the screen, px: larger than the window's default, so that all of it is seen.
+const SIZE: (u16, u16) = (1300, 900);
+
+/// Software rendering on a busy machine is slow; a missing picture is still found out.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Half the side of the square that is compared, px.
+const HALF: i32 = 130;
+
+/// A program that ends with the test.
+pub struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An X server without a monitor.
+pub struct Screen {
+    display: String,
+    connection: RustConnection,
+    root: u32,
+    _server: Running,
+}
+
+impl Screen {
+    /// Starts an X server on a display that is free.
+    pub fn start() -> Self {
+        let (width, height) = SIZE;
+        let size = format!("{width}x{height}x24");
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &size, "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is missing: run `make setup`");
+        let mut number = String::new();
+        let out = server.stdout.take().expect("stdout is piped");
+        BufReader::new(out)
+            .read_line(&mut number)
+            .expect("Xvfb says which display it serves");
+        let display = format!(":{}", number.trim());
+        let (connection, index) =
+            RustConnection::connect(Some(&display)).expect("the screen answers");
+        let root = connection.setup().roots[index].root;
+        Self {
+            display,
+            connection,
+            root,
+            _server: Running(server),
+        }
+    }
+
+    /// Starts the program with a slide and gives its window the keyboard.
+    pub fn run(&self, slide: &Path, settings: &Path) -> Running {
+        let program = Command::new(env!("CARGO_BIN_EXE_parfocal"))
+            .arg(slide)
+            .env("DISPLAY", &self.display)
+            .env("PARFOCAL_CONFIG_DIR", settings)
+            .env_remove("WAYLAND_DISPLAY")
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let running = Running(program);
+        self.xdotool(&[
+            "search",
+            "--sync",
+            "--onlyvisible",
+            "--name",
+            "Parfocal",
+            "windowfocus",
+        ]);
+        running
+    }
+
+    /// Presses keys and moves the pointer.
+    pub fn xdotool(&self, args: &[&str]) {
+        let limit = PATIENCE.as_secs().to_string();
+        let status = Command::new("timeout")
+            .args([limit.as_str(), "xdotool"])
+            .args(args)
+            .env("DISPLAY", &self.display)
+            .stdout(Stdio::null())
+            .status()
+            .expect("xdotool is missing: run `make setup`");
+        assert!(status.success(), "xdotool {args:?}");
+    }
+
+    /// Drags with the left button in small steps and rests before letting go.
+    pub fn drag(&self, from: (i32, i32), by: (i32, i32)) {
+        const PARTS: i32 = 10;
+        self.xdotool(&[
+            "mousemove",
+            &from.0.to_string(),
+            &from.1.to_string(),
+            "mousedown",
+            "1",
+        ]);
+        for part in 1..=PARTS {
+            let to = (from.0 + by.0 * part / PARTS, from.1 + by.1 * part / PARTS);
+            self.xdotool(&[
+                "mousemove",
+                &to.0.to_string(),
+                &to.1.to_string(),
+                "sleep",
+                "0.05",
+            ]);
+        }
+        self.xdotool(&["sleep", "0.5", "mouseup", "1"]);
+    }
+
+    /// The picture once it is as wanted and has stopped changing.
+    pub fn settled(&self, what: &str, wanted: impl Fn(&Picture) -> bool) -> Picture {
+        let started = Instant::now();
+        let mut before = self.picture();
+        loop {
+            std::thread::sleep(Duration::from_millis(400));
+            let now = self.picture();
+            if now.data == before.data && wanted(&now) {
+                return now;
+            }
+            if started.elapsed() > PATIENCE {
+                let path = std::env::temp_dir().join("parfocal-window-test.png");
+                now.save(&path);
+                panic!(
+                    "{what}: not seen within {PATIENCE:?}; the screen is in {}",
+                    path.display()
+                );
+            }
+            before = now;
+        }
+    }
+
+    fn picture(&self) -> Picture {
+        let (width, height) = SIZE;
+        let image = self
+            .connection
+            .get_image(ImageFormat::Z_PIXMAP, self.root, 0, 0, width, height, !0)
+            .expect("the screen can be read")
+            .reply()
+            .expect("the screen can be read");
+        Picture { data: image.data }
+    }
+}
+
+/// What the screen shows: rows of BGRX.
+pub struct Picture {
+    data: Vec<u8>,
+}
+
+impl Picture {
+    fn rgb(&self, x: i32, y: i32) -> [u8; 3] {
+        let at = (y as usize * usize::from(SIZE.0) + x as usize) * 4;
+        [self.data[at + 2], self.data[at + 1], self.data[at]]
+    }
+
+    /// Number of different colours in a square around a point.
+    pub fn colours_around(&self, (x, y): (i32, i32)) -> usize {
+        let square = (-HALF..HALF).flat_map(|dy| (-HALF..HALF).map(move |dx| (dx, dy)));
+        let colours: std::collections::HashSet<_> =
+            square.map(|(dx, dy)| self.rgb(x + dx, y + dy)).collect();
+        colours.len()
+    }
+
+    /// Mean absolute difference in grey levels, in a square around a point, to `other` moved by
+    /// `by`.
+    pub fn difference(&self, other: &Self, (x, y): (i32, i32), by: (i32, i32)) -> f64 {
+        let mut sum = 0;
+        for dy in -HALF..HALF {
+            for dx in -HALF..HALF {
+                let own = self.rgb(x + dx, y + dy);
+                let theirs = other.rgb(x + dx - by.0, y + dy - by.1);
+                sum += own
+                    .iter()
+                    .zip(theirs)
+                    .map(|(a, b)| u32::from(a.abs_diff(b)))
+                    .sum::<u32>();
+            }
+        }
+        f64::from(sum) / f64::from(12 * HALF * HALF)
+    }
+
+    fn save(&self, path: &Path) {
+        let rgb = self
+            .data
+            .chunks_exact(4)
+            .flat_map(|p| [p[2], p[1], p[0]])
+            .collect();
+        let image = image::RgbImage::from_raw(SIZE.0.into(), SIZE.1.into(), rgb)
+            .expect("the screen's size");
+        image.save(path).expect("the picture can be kept");
+    }
+}

@@ -1,0 +1,312 @@
+//! The whole program on a test window: opened, zoomed, linked, used by accessible label, with the
+//! picture drawn by the real pass.
+
+mod shared_data;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui_kittest::kittest::Queryable as _;
+use egui_kittest::{Harness, SnapshotOptions};
+use parfocal::app::command::{Command, Layout};
+use parfocal::app::state::PaneIndex;
+use parfocal::app::{App, AppOptions, Gpu};
+use parfocal::gpu::device;
+
+const FIRST: PaneIndex = PaneIndex::First;
+const SECOND: PaneIndex = PaneIndex::Second;
+
+/// A test window; the program starts with its first frame.
+struct Window {
+    harness: Harness<'static, Option<App>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Window {
+    fn open(slides: Vec<PathBuf>, folder: tempfile::TempDir) -> Self {
+        let mut setup = egui_wgpu::WgpuSetupCreateNew::without_display_handle();
+        setup.device_descriptor = std::sync::Arc::new(device::descriptor);
+        let setup = egui_wgpu::WgpuSetup::CreateNew(setup);
+        let render_state = egui_kittest::wgpu::create_render_state(setup, Default::default());
+        let gpu = Gpu {
+            adapter: "test".into(),
+            device: render_state.device.clone(),
+            queue: render_state.queue.clone(),
+            format: render_state.target_format,
+        };
+        let mut options = Some(AppOptions {
+            slides,
+            ..Default::default()
+        });
+        let harness = Harness::builder()
+            .with_size(egui::vec2(900.0, 600.0))
+            .renderer(egui_kittest::wgpu::WgpuTestRenderer::from_render_state(
+                render_state,
+            ))
+            .build_ui_state(
+                move |ui, app: &mut Option<App>| {
+                    if let Some(options) = options.take() {
+                        *app = Some(App::new(ui.ctx(), Some(gpu.clone()), options).unwrap());
+                    }
+                    app.as_mut().unwrap().show(ui);
+                },
+                None,
+            );
+        Self {
+            harness,
+            _folder: folder,
+        }
+    }
+
+    /// A window with a slide that the test makes: 0.25 µm/px, every pixel its own colour.
+    fn with_made_slide() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made.tif");
+        let levels = [(2048, 1536), (512, 384)];
+        std::fs::write(&path, shared_data::scaled_tiff(&levels, 64, 40_000, 3)).unwrap();
+        let mut window = Self::open(vec![path], folder);
+        window.until("the slide is sharp", Window::is_sharp);
+        window
+    }
+
+    fn app(&self) -> &App {
+        self.harness.state().as_ref().unwrap()
+    }
+
+    fn is_sharp(&self) -> bool {
+        let panes = &self.app().state().panes;
+        let sharp = |pane: &parfocal::app::state::Pane| {
+            pane.opening.is_none() && pane.coverage.missing == 0 && !pane.coverage.more_to_upload
+        };
+        panes[0].slide.is_some() && panes.iter().all(sharp)
+    }
+
+    /// Sharp, and nothing more is being read ahead.
+    fn is_at_rest(&self) -> bool {
+        self.is_sharp() && self.app().state().loader.waiting == 0
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        // Two frames first, so that what was clicked has taken effect.
+        self.harness.step();
+        self.harness.step();
+        while !done(self) {
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "{what}: not within 30 s"
+            );
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.harness.step();
+        self.harness.step();
+    }
+
+    fn um_per_screen_px(&self, pane: PaneIndex) -> f64 {
+        let state = self.app().state();
+        state.view(pane).unwrap().slide_px_per_screen_px * state.mpp(pane).unwrap().x
+    }
+
+    /// The drawn colour at the middle of a pane, and the slide px that is there.
+    fn middle(&mut self) -> ([u8; 3], (u32, u32)) {
+        let picture = self.harness.render().unwrap();
+        let label = self.pane_label(FIRST);
+        let at = self.harness.get_by_label(&label).rect().center();
+        let [r, g, b, _] = picture.get_pixel(at.x as u32, at.y as u32).0;
+        let view = *self.app().state().view(FIRST).unwrap();
+        ([r, g, b], (view.center.x as u32, view.center.y as u32))
+    }
+
+    fn pane_label(&self, pane: PaneIndex) -> String {
+        let state = self.app().state();
+        let side = match (state.layout, pane) {
+            (Layout::Single, _) => "View",
+            (_, PaneIndex::First) => "Left view",
+            (_, PaneIndex::Second) => "Right view",
+        };
+        format!(
+            "{side}: {}",
+            state.pane(pane).slide.as_ref().unwrap().source.info().name
+        )
+    }
+}
+
+#[test]
+fn a_slide_opens_and_its_own_pixels_are_drawn() {
+    let mut window = Window::with_made_slide();
+    window.click("40x");
+    window.until("40x is sharp", Window::is_sharp);
+    assert!((window.um_per_screen_px(FIRST) - 0.25).abs() < 1e-9);
+    let (drawn, (x, y)) = window.middle();
+    let wanted = shared_data::colour(x, y, 0);
+    for (value, want) in drawn.iter().zip(wanted) {
+        // The middle of the pane may lie between pixels, whose neighbours differ by one.
+        assert!(
+            value.abs_diff(want) <= 2,
+            "{drawn:?} instead of {wanted:?} at {x}, {y}"
+        );
+    }
+}
+
+#[test]
+fn buttons_reach_their_magnification() {
+    let mut window = Window::with_made_slide();
+    for (label, mpp) in [("10x", 1.0), ("2.5x", 4.0), ("20x", 0.5)] {
+        window.click(label);
+        assert!(
+            (window.um_per_screen_px(FIRST) - mpp).abs() < 1e-9,
+            "{label}"
+        );
+    }
+}
+
+#[test]
+fn linked_views_share_their_centre_and_keep_their_magnifications() {
+    let mut window = Window::with_made_slide();
+    window.harness.key_press(egui::Key::L);
+    window.until("linked views are sharp", Window::is_sharp);
+    assert_eq!(window.app().state().layout, Layout::Linked);
+    assert!((window.um_per_screen_px(FIRST) - 1.0).abs() < 1e-9);
+    assert!((window.um_per_screen_px(SECOND) - 0.25).abs() < 1e-9);
+    let label = window.pane_label(SECOND);
+    let at = window.harness.get_by_label(&label).rect().center();
+    window.harness.drag_at(at);
+    window.harness.step();
+    window.harness.hover_at(at + egui::vec2(60.0, 25.0));
+    window.harness.step();
+    window.harness.drop_at(at + egui::vec2(60.0, 25.0));
+    window.until("both views are sharp", Window::is_sharp);
+    let center = |pane| window.app().state().view(pane).unwrap().center;
+    assert!((center(FIRST) - center(SECOND)).length() < 1e-9);
+    assert!(
+        (center(FIRST).x - 1024.0).abs() > 30.0,
+        "the drag moved nothing: {:?}",
+        center(FIRST)
+    );
+    window.harness.key_press(egui::Key::L);
+    window.until("one view is left", |window| {
+        window.app().state().layout == Layout::Single
+    });
+}
+
+#[test]
+fn a_missing_slide_is_said_to_be_missing_and_the_open_one_stays() {
+    let mut window = Window::with_made_slide();
+    let gone = PathBuf::from("/no/such/slide.svs");
+    window
+        .harness
+        .state_mut()
+        .as_mut()
+        .unwrap()
+        .command(Command::Open(FIRST, gone));
+    window.until("a notice comes", |window| {
+        window.app().state().notice.is_some()
+    });
+    window.harness.step();
+    assert!(
+        window
+            .harness
+            .query_by_label_contains("/no/such/slide.svs")
+            .is_some()
+    );
+    assert!(window.app().state().pane(FIRST).slide.is_some());
+}
+
+#[test]
+fn label_images_are_shown_when_asked_for_and_hidden_again() {
+    let Some(path) = shared_data::file("slides/CMU-1-Small-Region.svs") else {
+        return;
+    };
+    let mut window = Window::open(vec![path], tempfile::tempdir().unwrap());
+    window.until("the slide is sharp", Window::is_sharp);
+    window.click("Images");
+    let held = |window: &Window| {
+        window
+            .app()
+            .state()
+            .pane(FIRST)
+            .slide
+            .as_ref()
+            .unwrap()
+            .associated
+            .len()
+    };
+    assert_eq!(held(&window), 0, "label images are read before anyone asks");
+    window.click("Show label and macro images");
+    window.until("label, macro and thumbnail come", |window| {
+        held(window) == 3
+    });
+    window.click("Hide label and macro images");
+    assert_eq!(held(&window), 0, "hidden images stay in memory");
+}
+
+#[test]
+fn the_last_position_comes_back_with_the_slide() {
+    let mut window = Window::with_made_slide();
+    window.click("20x");
+    let before = *window.app().state().view(FIRST).unwrap();
+    let path = window
+        .app()
+        .state()
+        .pane(FIRST)
+        .slide
+        .as_ref()
+        .unwrap()
+        .opened_as
+        .clone();
+    let app = window.harness.state_mut().as_mut().unwrap();
+    app.command(Command::Close(FIRST));
+    app.command(Command::Open(FIRST, path));
+    window.until("the slide is back", Window::is_sharp);
+    assert_eq!(*window.app().state().view(FIRST).unwrap(), before);
+}
+
+#[test]
+fn a_window_at_rest_draws_no_frames() {
+    let mut window = Window::with_made_slide();
+    for _ in 0..30 {
+        window.harness.step();
+    }
+    let delays = &window.harness.output().viewport_output;
+    let soonest = delays.values().map(|output| output.repaint_delay).min();
+    assert!(
+        soonest.is_none_or(|delay| delay >= Duration::from_secs(1)),
+        "asks for a frame in {soonest:?}"
+    );
+}
+
+#[test]
+fn the_window_looks_as_it_did() {
+    let mut window = Window::with_made_slide();
+    // Drawn by different drivers, text and edges differ by a little.
+    let options = SnapshotOptions::new().threshold(1.5).max_failed_pixels(300);
+    window.click("10x");
+    window.until("10x is at rest", Window::is_at_rest);
+    window
+        .harness
+        .try_snapshot_options("window_10x", &options)
+        .unwrap();
+    window.harness.key_press(egui::Key::L);
+    window.until("linked views are at rest", Window::is_at_rest);
+    window
+        .harness
+        .try_snapshot_options("linked_views", &options)
+        .unwrap();
+}
+
+#[test]
+fn a_folder_of_nothing_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: &Path = folder.path();
+    let mut window = Window::open(vec![path.to_path_buf()], tempfile::tempdir().unwrap());
+    window.until("a notice comes", |window| {
+        window.app().state().notice.is_some()
+    });
+    let label = "View: no slide";
+    assert!(window.harness.query_by_label(label).is_some());
+}

@@ -1,0 +1,62 @@
+//! The program in a real window, driven as a person drives it: started with a slide, zoomed with
+//! the wheel, dragged, sent back to the whole slide by key. What is checked is what is on screen.
+//!
+//! Needs Xvfb and xdotool, which the set-up installs on Linux.
+#![cfg(target_os = "linux")]
+
+mod screen;
+mod shared_data;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use screen::{Picture, Screen};
+
+/// The middle of the view, away from panels, scale bar and overview.
+const MIDDLE: (i32, i32) = (560, 420);
+
+/// A real scanner's file where there is one, else the built-in demo.
+fn slide() -> PathBuf {
+    shared_data::file("slides/CMU-1-Small-Region.svs")
+        .unwrap_or_else(|| "phantom:brain?seed=7".into())
+}
+
+#[test]
+fn a_slide_opens_zooms_follows_the_hand_and_fits_again() {
+    let screen = Screen::start();
+    let settings = tempfile::tempdir().unwrap();
+    let _program = screen.run(&slide(), settings.path());
+    let whole = screen.settled("the slide opens", |picture| {
+        picture.colours_around(MIDDLE) > 50
+    });
+
+    screen.xdotool(&["mousemove", &MIDDLE.0.to_string(), &MIDDLE.1.to_string()]);
+    screen.xdotool(&["click", "--repeat", "6", "--delay", "60", "4"]);
+    let close = screen.settled("the wheel zooms", |picture| {
+        picture.difference(&whole, MIDDLE, (0, 0)) > 8.0
+    });
+
+    // With a rest before letting go, so that the slide is not thrown.
+    let by = (120, -70);
+    screen.drag(MIDDLE, by);
+    let dragged = screen.settled("the drag moves", |picture| {
+        picture.difference(&close, MIDDLE, (0, 0)) > 4.0
+    });
+    let followed = dragged.difference(&close, MIDDLE, by);
+    let stayed = dragged.difference(&close, MIDDLE, (0, 0));
+    assert!(
+        followed < 1.5 && followed < stayed / 4.0,
+        "the picture is off the hand: {followed} grey levels ({stayed} unmoved)"
+    );
+
+    screen.xdotool(&["key", "0"]);
+    screen.settled("the whole slide is back", |picture| {
+        picture.difference(&whole, MIDDLE, (0, 0)) < 1.0
+    });
+
+    screen.xdotool(&["key", "l"]);
+    screen.settled("linked views open", |picture: &Picture| {
+        picture.difference(&whole, MIDDLE, (0, 0)) > 4.0
+    });
+    std::thread::sleep(Duration::from_millis(200));
+}
