@@ -289,7 +289,7 @@ fn a_phantom_is_written_and_opens_again() {
         "--seed",
         "3",
         "--size-mm",
-        "0.4",
+        "0.8",
         "--mpp",
         "0.5",
     ];
@@ -310,10 +310,14 @@ fn a_phantom_is_written_and_opens_again() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     let mpp = json["mpp"][0].as_f64().unwrap();
     assert!((mpp - 0.5).abs() < 1e-3, "{mpp}");
-    assert_eq!(json["size_px"], serde_json::json!([800, 800]));
+    assert_eq!(json["size_px"], serde_json::json!([1600, 1600]));
     assert!(json["levels"].as_array().unwrap().len() > 1);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "nothing is left behind: {left:?}");
+    assert_eq!(
+        left.len(),
+        2,
+        "the picture, its labels and nothing else: {left:?}"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Window {
             ..Default::default()
         });
         let harness = Harness::builder()
-            .with_size(egui::vec2(900.0, 600.0))
+            .with_size(egui::vec2(1000.0, 600.0))
             .renderer(egui_kittest::wgpu::WgpuTestRenderer::from_render_state(
                 render_state,
             ))

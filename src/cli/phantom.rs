@@ -49,7 +49,7 @@ pub struct PhantomArgs {
     #[arg(long, value_parser = parse::positive)]
     mpp: Option<f64>,
     /// JPEG quality, 1 to 100.
-    #[arg(long, default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
     /// Print the spec instead of writing a slide.
     #[arg(long, conflicts_with = "output")]

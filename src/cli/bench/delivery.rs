@@ -108,7 +108,10 @@ pub fn pyramid_file(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join("demo-pyramid.tif");
     let spec = PhantomSpec::preset(Tissue::Brain, 7).with_extent_um(3000.0, 2400.0);
     let source = PhantomSource::new(spec)?;
-    let options = ExportOptions::default();
+    let options = ExportOptions {
+        labels: false,
+        ..ExportOptions::default()
+    };
     write_pyramid(&source, &path, &options, &mut |_, _| {
         ControlFlow::Continue(())
     })?;

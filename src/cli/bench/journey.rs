@@ -16,7 +16,7 @@ use crate::geometry::{ScreenPoint, ScreenVector, SlidePoint};
 pub const STEPS: usize = 60;
 
 /// Frames over which one step moves.
-const FRAMES_A_STEP: u32 = 12;
+const FRAMES_A_STEP: u32 = 8;
 
 /// Pace of the frames.
 const FRAME: Duration = Duration::from_micros(16_667);
