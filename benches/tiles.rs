@@ -4,6 +4,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use parfocal::app::AppOptions;
+use parfocal::app::command::{CameraMove, Command};
+use parfocal::app::off_screen::OffScreenWindow;
+use parfocal::app::state::PaneIndex;
 use parfocal::geometry::{LevelRegion, Mpp, ScreenSize, ScreenVector, SlidePoint, View};
 use parfocal::slide::openslide::{BareReader, OpenSlideSource};
 use parfocal::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
@@ -103,5 +107,40 @@ fn frame_parts(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, frame_parts, openslide, phantom);
+/// A whole frame of a 1280x800 window at rest, drawn by whatever adapter there is.
+fn whole_frame(c: &mut Criterion) {
+    let frame = Duration::from_millis(16);
+    for (name, magnification) in [("40x", 40.0), ("15x", 15.0)] {
+        let options = AppOptions {
+            slides: vec!["phantom:brain".into()],
+            ..Default::default()
+        };
+        let Ok(mut window) = OffScreenWindow::open([1280, 800], options) else {
+            return;
+        };
+        let step = CameraMove::Magnification(magnification);
+        for _ in 0..200 {
+            if window.frame(frame).is_err() {
+                return;
+            }
+            window.app.command(Command::Camera(PaneIndex::First, step));
+            let pane = window.app.state().pane(PaneIndex::First);
+            if pane.slide.is_some()
+                && pane.coverage.missing == 0
+                && window.app.state().loader.waiting == 0
+            {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let mut group = c.benchmark_group("frame of 1280x800 px");
+        group
+            .sample_size(10)
+            .measurement_time(Duration::from_secs(4));
+        group.bench_function(name, |b| b.iter(|| window.frame(frame).is_ok()));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, frame_parts, whole_frame, openslide, phantom);
 criterion_main!(benches);
