@@ -32,8 +32,8 @@ struct Level {
 struct Tile {
     // Opposite corners, local px.
     local: vec4f,
-    // Size shown, texels: smaller than a full tile at the level's far edges.
-    shown_px: vec2f,
+    // Texels at those corners, from the tile's own corner.
+    texel: vec4f,
     // Size stored in the layer, texels.
     stored_px: vec2i,
     // Place in the level's page table.
@@ -45,13 +45,16 @@ struct Tile {
     // 0 picture, 1 bare glass, 2 unreadable.
     kind: u32,
     // The whole is a multiple of 16 bytes, as the first member's alignment asks.
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
+    padding: u32,
 }
 
+// What a pipeline draws. Fixed when it is made, because software drivers run both sides of a branch.
+const SAMPLE_NOTHING: u32 = 0u;
+const SAMPLE_INSIDE: u32 = 1u;
+const SAMPLE_BORDER: u32 = 2u;
+override sampling: u32 = SAMPLE_BORDER;
+
 const NONE: u32 = 0xffffffffu;
-const KIND_PICTURE: u32 = 0u;
 const KIND_UNREADABLE: u32 = 2u;
 
 @group(0) @binding(0) var<uniform> uniforms: Uniforms;
@@ -74,7 +77,7 @@ fn vertex_main(@builtin(vertex_index) vertex: u32, @builtin(instance_index) inde
     let unit = vec2f(f32(vertex & 1u), f32(vertex >> 1u));
     var corner: Corner;
     corner.clip = clip_from_local(uniforms.view, mix(tile.local.xy, tile.local.zw, unit));
-    corner.texel = unit * tile.shown_px;
+    corner.texel = mix(tile.texel.xy, tile.texel.zw, unit);
     corner.tile = index;
     return corner;
 }
@@ -96,10 +99,10 @@ fn fetch(tile: Tile, level: Level, at: vec2i) -> vec4f {
 
 // Bilinear sample at `texel`, measured from the tile's corner; exact across tile borders.
 fn sample(tile: Tile, level: Level, texel: vec2f) -> vec4f {
-    let low = texel - 0.5;
-    if all(low >= vec2f(0.0)) && all(low + 1.0 <= vec2f(tile.stored_px - 1)) {
+    if sampling == SAMPLE_INSIDE {
         return textureSampleLevel(atlas, linear_sampler, texel / uniforms.view.layer_px, tile.layer, 0.0);
     }
+    let low = texel - 0.5;
     let base = vec2i(floor(low));
     let part = low - floor(low);
     let at = base + tile.cell * level.tile_px;
@@ -134,18 +137,16 @@ fn unreadable(position: vec2f) -> vec3f {
 @fragment
 fn fragment_main(corner: Corner) -> @location(0) vec4f {
     let tile = tiles[corner.tile];
-    var rgb: vec3f;
-    if tile.kind == KIND_UNREADABLE {
-        rgb = unreadable(corner.clip.xy);
-    } else {
-        var stored = uniforms.background.rgb;
-        if tile.kind == KIND_PICTURE {
-            let premultiplied = sample_area(tile, levels[tile.level], corner.texel);
-            stored = premultiplied.rgb + (1.0 - premultiplied.a) * stored;
-        }
-        rgb = displayed(uniforms.colour, profile_table, linear_sampler, stored);
+    var stored = uniforms.background.rgb;
+    if sampling != SAMPLE_NOTHING {
+        let premultiplied = sample_area(tile, levels[tile.level], corner.texel);
+        stored = premultiplied.rgb + (1.0 - premultiplied.a) * stored;
     }
-    if uniforms.view.linear_target > 0.5 {
+    var rgb = displayed(uniforms.colour, profile_table, linear_sampler, stored);
+    if sampling == SAMPLE_NOTHING && tile.kind == KIND_UNREADABLE {
+        rgb = unreadable(corner.clip.xy);
+    }
+    if linear_target {
         rgb = linear_from_srgb(rgb);
     }
     return vec4f(rgb, 1.0);

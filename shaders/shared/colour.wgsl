@@ -1,5 +1,10 @@
 // Colour: what a stored pixel becomes on screen. Every step is a uniform; no tile is reloaded.
 
+// Which steps there are. Fixed when a pipeline is made, so that a step not taken costs nothing.
+override with_profile: bool = true;
+override with_one_stain: bool = true;
+override with_adjustment: bool = true;
+
 struct Colour {
     // x: added brightness, y: contrast factor about mid grey, z: 1 / gamma, w: unused.
     adjust: vec4f,
@@ -32,15 +37,18 @@ fn one_stain(colour: Colour, rgb: vec3f) -> vec3f {
 
 fn displayed(colour: Colour, profile_table: texture_3d<f32>, profile_sampler: sampler, stored: vec3f) -> vec3f {
     var rgb = stored;
-    if colour.profile.x > 0.5 {
+    if with_profile {
         let side = colour.profile.y;
         // Table entries sit at texel centres, so that black and white map exactly.
         let at = (rgb * (side - 1.0) + 0.5) / side;
         rgb = textureSampleLevel(profile_table, profile_sampler, at, 0.0).rgb;
     }
-    if colour.stain_shown.x > 0u {
+    if with_one_stain {
         rgb = one_stain(colour, rgb);
     }
-    rgb = (rgb - 0.5) * colour.adjust.y + 0.5 + colour.adjust.x;
-    return pow(clamp(rgb, vec3f(0.0), vec3f(1.0)), vec3f(colour.adjust.z));
+    if with_adjustment {
+        rgb = (rgb - 0.5) * colour.adjust.y + 0.5 + colour.adjust.x;
+        rgb = pow(clamp(rgb, vec3f(0.0), vec3f(1.0)), vec3f(colour.adjust.z));
+    }
+    return rgb;
 }

@@ -1,6 +1,9 @@
 // From slide to screen. "Local" space is slide px relative to the view's centre: small numbers,
 // so that 32-bit floats are exact enough anywhere on any slide.
 
+// Whether the render target expects linear light.
+override linear_target: bool = false;
+
 struct View {
     // Columns of the 2x2 matrix from local px to screen px: (xx, yx, xy, yy).
     screen_from_local: vec4f,
@@ -8,8 +11,7 @@ struct View {
     viewport_px: vec2f,
     // Side of an atlas layer, texels.
     layer_px: f32,
-    // 1 where the render target expects linear light.
-    linear_target: f32,
+    padding: f32,
 }
 
 fn clip_from_local(view: View, local: vec2f) -> vec4f {

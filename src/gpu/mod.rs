@@ -4,6 +4,7 @@ pub mod atlas;
 pub mod colour;
 pub mod device;
 pub mod offscreen;
+mod pipelines;
 pub mod scene;
 pub mod slide_pass;
 

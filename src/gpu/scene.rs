@@ -55,7 +55,7 @@ pub(super) struct ViewUniform {
     screen_from_local: [f32; 4],
     viewport_px: [f32; 2],
     layer_px: f32,
-    linear_target: f32,
+    padding: f32,
 }
 
 #[repr(C)]
@@ -82,13 +82,13 @@ pub(super) struct LevelEntry {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct TileEntry {
     local: [f32; 4],
-    shown_px: [f32; 2],
+    texel: [f32; 4],
     stored_px: [i32; 2],
     cell: [i32; 2],
     level: u32,
     layer: u32,
     kind: u32,
-    padding: [u32; 3],
+    padding: u32,
 }
 
 const NO_LAYER: u32 = u32::MAX;
@@ -103,12 +103,32 @@ const FINER_FALLBACKS: u8 = 2;
 /// for the finer fallbacks.
 const MOST_TAPS: f64 = 4.0;
 
+/// What the pixels of a draw are made from. Mirrors `sampling` in the shader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Sampling {
+    /// Plain rectangles: bare glass, unreadable tiles.
+    Nothing = 0,
+    /// Parts of tiles that need no neighbour: hardware interpolation.
+    Inside = 1,
+    /// Rims of tiles: interpolated across tile borders.
+    Border = 2,
+}
+
+/// Instances drawn with one pipeline.
+#[derive(Debug, Clone)]
+pub(super) struct Draw {
+    pub sampling: Sampling,
+    pub tiles: std::ops::Range<u32>,
+}
+
 /// What the shader draws for one view.
 pub(super) struct Scene {
     pub uniforms: Uniforms,
     pub levels: Vec<LevelEntry>,
     pub pages: Vec<u32>,
     pub tiles: Vec<TileEntry>,
+    /// Parts of `tiles` in the order in which they are drawn.
+    pub draws: Vec<Draw>,
     /// Sharp tiles that are not drawn yet, and do not fail.
     pub missing: usize,
     /// Share of the sharp tiles under which nothing at all is drawn.
@@ -119,19 +139,18 @@ impl Scene {
     /// Builds the scene; `layer_of` tells where a tile lies in the atlas and marks it as used.
     pub fn build(
         input: &SceneInput<'_>,
-        linear_target: bool,
         profile_side: Option<u32>,
         layer_of: &mut dyn FnMut(&TileKey) -> Option<u32>,
     ) -> Self {
         let mut scene = Self {
-            uniforms: uniforms(input, linear_target, profile_side),
+            uniforms: uniforms(input, profile_side),
             levels: Vec::new(),
             pages: Vec::new(),
             tiles: Vec::new(),
+            draws: Vec::new(),
             missing: 0,
             holes: 0,
         };
-        scene.push_glass(input);
         let unreadable = input.store.unreadable(&input.plan.sharp);
         let waiting: Vec<TileKey> = input
             .plan
@@ -142,6 +161,7 @@ impl Scene {
             .collect();
         scene.missing = waiting.len();
         if scene.missing > 0 || !unreadable.is_empty() {
+            scene.push_glass(input);
             let covered = scene.push_fallbacks(input, layer_of);
             scene.holes = waiting
                 .iter()
@@ -173,16 +193,48 @@ impl Scene {
     }
 
     fn push_plain(&mut self, rect: SlideRect, view: &View, kind: u32) {
-        self.tiles.push(TileEntry {
+        self.begin_draw(Sampling::Nothing);
+        self.push(TileEntry {
             local: local_corners(rect, view.center),
-            shown_px: [1.0; 2],
+            texel: [0.0; 4],
             stored_px: [1; 2],
             cell: [0; 2],
             level: 0,
             layer: NO_LAYER,
             kind,
-            padding: [0; 3],
+            padding: 0,
         });
+    }
+
+    /// Begins a draw unless the present one will do.
+    fn begin_draw(&mut self, sampling: Sampling) {
+        let at = self.tiles.len() as u32;
+        if self
+            .draws
+            .last()
+            .is_none_or(|draw| draw.sampling != sampling)
+        {
+            self.draws.push(Draw {
+                sampling,
+                tiles: at..at,
+            });
+        }
+    }
+
+    /// Adds part `index` of a tile to the present draw, if it belongs there and is not empty.
+    fn push_part(&mut self, (index, part): (usize, &TileEntry), sampling: Sampling) {
+        let is_inside = index % 9 == 4;
+        let is_empty = part.texel[0] >= part.texel[2] || part.texel[1] >= part.texel[3];
+        if is_inside == (sampling == Sampling::Inside) && !is_empty {
+            self.push(*part);
+        }
+    }
+
+    fn push(&mut self, tile: TileEntry) {
+        self.tiles.push(tile);
+        if let Some(draw) = self.draws.last_mut() {
+            draw.tiles.end += 1;
+        }
     }
 
     /// Coarser levels from coarse to fine, then finer ones, wherever their tiles are at hand.
@@ -234,18 +286,64 @@ impl Scene {
             input.view,
         ));
         self.pages.extend(pages);
-        for (key, layer) in &drawn {
-            self.tiles.push(tile_entry(
-                level,
-                range,
-                key,
-                *layer,
-                level_index,
-                input.view,
-            ));
+        let border_px = self.levels.last().map_or(1.0, LevelEntry::border_px);
+        let whole = |(key, layer): &(TileKey, u32)| {
+            tile_entry(level, range, key, *layer, level_index, input.view)
+        };
+        let parts: Vec<[TileEntry; 9]> = drawn
+            .iter()
+            .map(whole)
+            .map(|tile| split(&tile, border_px))
+            .collect();
+        for sampling in [Sampling::Inside, Sampling::Border] {
+            self.begin_draw(sampling);
+            for part in parts.iter().flatten().enumerate() {
+                self.push_part(part, sampling);
+            }
         }
         drawn.into_iter().map(|(key, _)| key).collect()
     }
+}
+
+impl LevelEntry {
+    /// How far from its edge a tile's picture may depend on its neighbours, texels: half of one
+    /// screen px, and the texel that interpolation reaches.
+    fn border_px(&self) -> f32 {
+        let reach = |axis: usize| {
+            (self.texels_per_right[axis].abs() + self.texels_per_down[axis].abs()) / 2.0
+        };
+        (reach(0).max(reach(1)) + 1.0).ceil()
+    }
+}
+
+/// A tile cut three by three: the middle part, at index 4, needs no neighbour. All cuts are the
+/// same for all tiles of a level, so parts meet at common corners and leave no cracks.
+fn split(tile: &TileEntry, border_px: f32) -> [TileEntry; 9] {
+    let cuts = |axis: usize| {
+        let (local, texel) = (
+            [tile.local[axis], tile.local[axis + 2]],
+            [tile.texel[axis], tile.texel[axis + 2]],
+        );
+        let near = border_px.min(texel[1]);
+        let far = (texel[1] - border_px).max(near);
+        let per_texel = (local[1] - local[0]) / texel[1].max(f32::MIN_POSITIVE);
+        let at = |cut: f32| local[0] + cut * per_texel;
+        [
+            (local[0], texel[0]),
+            (at(near), near),
+            (at(far), far),
+            (local[1], texel[1]),
+        ]
+    };
+    let (x, y) = (cuts(0), cuts(1));
+    std::array::from_fn(|part| {
+        let (col, row) = (part % 3, part / 3);
+        TileEntry {
+            local: [x[col].0, y[row].0, x[col + 1].0, y[row + 1].0],
+            texel: [x[col].1, y[row].1, x[col + 1].1, y[row + 1].1],
+            ..*tile
+        }
+    })
 }
 
 /// Whether the drawn fallback tiles of some one level cover all that `key` shows on screen.
@@ -282,7 +380,7 @@ fn local_corners(rect: SlideRect, center: SlidePoint) -> [f32; 4] {
     [min.x as f32, min.y as f32, max.x as f32, max.y as f32]
 }
 
-fn uniforms(input: &SceneInput<'_>, linear_target: bool, profile_side: Option<u32>) -> Uniforms {
+fn uniforms(input: &SceneInput<'_>, profile_side: Option<u32>) -> Uniforms {
     let m = input.view.screen_from_slide_linear();
     let [r, g, b] = input.background_rgb.map(|v| f32::from(v) / 255.0);
     Uniforms {
@@ -290,7 +388,7 @@ fn uniforms(input: &SceneInput<'_>, linear_target: bool, profile_side: Option<u3
             screen_from_local: [m.m11 as f32, m.m12 as f32, m.m21 as f32, m.m22 as f32],
             viewport_px: [input.view.size.width as f32, input.view.size.height as f32],
             layer_px: TILE_PX as f32,
-            linear_target: f32::from(u8::from(linear_target)),
+            padding: 0.0,
         },
         background: [r, g, b, 1.0],
         colour: ColourUniform::new(input.display, profile_side),
@@ -344,7 +442,9 @@ fn tile_entry(
     let region = level.region(key.col, key.row);
     TileEntry {
         local: local_corners(rect, view.center),
-        shown_px: [
+        texel: [
+            0.0,
+            0.0,
             (rect.width() / level.scale.0) as f32,
             (rect.height() / level.scale.1) as f32,
         ],
@@ -353,7 +453,7 @@ fn tile_entry(
         level: level_index,
         layer,
         kind: KIND_PICTURE,
-        padding: [0; 3],
+        padding: 0,
     }
 }
 
@@ -382,7 +482,7 @@ mod tests {
         assert_eq!(span, size_of::<TileEntry>());
         let ours = [
             offset_of!(TileEntry, local),
-            offset_of!(TileEntry, shown_px),
+            offset_of!(TileEntry, texel),
             offset_of!(TileEntry, stored_px),
             offset_of!(TileEntry, cell),
             offset_of!(TileEntry, level),

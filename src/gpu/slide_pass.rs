@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use crate::tiles::SlideId;
 use crate::tiles::queue::ViewSlot;
 
+use super::DisplayAdjust;
 use super::atlas::TileAtlas;
 use super::colour::{ColourTable, TABLE_SIDE};
-use super::scene::{Scene, SceneInput, Uniforms};
+use super::pipelines::{ColourSteps, Pipelines};
+use super::scene::{Draw, Scene, SceneInput, Uniforms};
 
 /// The shader, with the shared parts that WGSL itself can't include.
 pub const SHADER: &str = concat!(
@@ -35,13 +37,12 @@ pub struct Coverage {
 pub struct SlideRenderer {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    pipeline: wgpu::RenderPipeline,
+    pipelines: Pipelines,
     sampler: wgpu::Sampler,
     atlas: TileAtlas,
     no_profile: wgpu::TextureView,
     profiles: HashMap<SlideId, wgpu::TextureView>,
     views: HashMap<ViewSlot, ViewBuffers>,
-    linear_target: bool,
 }
 
 struct ViewBuffers {
@@ -51,13 +52,21 @@ struct ViewBuffers {
     tiles: GrowingBuffer,
     bind_group: wgpu::BindGroup,
     bound_to: (u32, SlideId, bool),
-    tile_count: u32,
+    draws: Vec<Draw>,
+    steps: ColourSteps,
 }
 
 impl SlideRenderer {
     /// Compiles the pass for targets of `format`.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue, format: wgpu::TextureFormat) -> Self {
-        let pipeline = create_pipeline(&device, format);
+        let mut pipelines = Pipelines::new(&device, format);
+        // The usual ones now, so that the first slide does not wait for them.
+        for has_profile in [false, true] {
+            pipelines.make(
+                &device,
+                ColourSteps::new(&DisplayAdjust::default(), has_profile),
+            );
+        }
         let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
             label: Some("slide"),
             mag_filter: wgpu::FilterMode::Linear,
@@ -69,13 +78,12 @@ impl SlideRenderer {
         Self {
             device,
             queue,
-            pipeline,
+            pipelines,
             sampler,
             atlas,
             no_profile,
             profiles: HashMap::new(),
             views: HashMap::new(),
-            linear_target: format.is_srgb(),
         }
     }
 
@@ -112,10 +120,10 @@ impl SlideRenderer {
             .contains_key(&input.slide)
             .then_some(TABLE_SIDE);
         let atlas = &mut self.atlas;
-        let scene = Scene::build(input, self.linear_target, profile_side, &mut |key| {
-            atlas.touch(key)
-        });
-        self.write_buffers(slot, input.slide, &scene);
+        let scene = Scene::build(input, profile_side, &mut |key| atlas.touch(key));
+        let steps = ColourSteps::new(input.display, profile_side.is_some());
+        self.pipelines.make(&self.device, steps);
+        self.write_buffers(slot, input.slide, steps, &scene);
         Coverage {
             missing: scene.missing,
             holes: scene.holes,
@@ -133,9 +141,13 @@ impl SlideRenderer {
         let Some(view) = self.views.get(&slot) else {
             return;
         };
-        pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &view.bind_group, &[]);
-        pass.draw(0..4, 0..view.tile_count);
+        for draw in &view.draws {
+            if let Some(pipeline) = self.pipelines.get(draw.sampling, view.steps) {
+                pass.set_pipeline(pipeline);
+                pass.draw(0..4, draw.tiles.clone());
+            }
+        }
     }
 
     fn upload(&mut self, input: &SceneInput<'_>, budget: Option<Duration>) -> bool {
@@ -161,7 +173,7 @@ impl SlideRenderer {
         false
     }
 
-    fn write_buffers(&mut self, slot: ViewSlot, slide: SlideId, scene: &Scene) {
+    fn write_buffers(&mut self, slot: ViewSlot, slide: SlideId, steps: ColourSteps, scene: &Scene) {
         let bound_to = (
             self.atlas.layers(),
             slide,
@@ -169,7 +181,7 @@ impl SlideRenderer {
         );
         let mut buffers = match self.views.remove(&slot) {
             Some(buffers) => buffers,
-            None => self.create_buffers(bound_to),
+            None => self.create_buffers(bound_to, steps),
         };
         let (device, queue) = (&self.device, &self.queue);
         queue.write_buffer(&buffers.uniforms, 0, bytemuck::bytes_of(&scene.uniforms));
@@ -192,11 +204,12 @@ impl SlideRenderer {
             );
             buffers.bound_to = bound_to;
         }
-        buffers.tile_count = scene.tiles.len() as u32;
+        buffers.draws.clone_from(&scene.draws);
+        buffers.steps = steps;
         self.views.insert(slot, buffers);
     }
 
-    fn create_buffers(&self, bound_to: (u32, SlideId, bool)) -> ViewBuffers {
+    fn create_buffers(&self, bound_to: (u32, SlideId, bool), steps: ColourSteps) -> ViewBuffers {
         let uniforms = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("slide uniforms"),
             size: size_of::<Uniforms>() as u64,
@@ -213,7 +226,8 @@ impl SlideRenderer {
             tiles,
             bind_group,
             bound_to,
-            tile_count: 0,
+            draws: Vec::new(),
+            steps,
         }
     }
 
@@ -241,7 +255,7 @@ impl SlideRenderer {
             .collect();
         self.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("slide"),
-            layout: &self.pipeline.get_bind_group_layout(0),
+            layout: self.pipelines.bind_group_layout(),
             entries: &entries,
         })
     }
@@ -282,37 +296,6 @@ impl GrowingBuffer {
         }
         grown
     }
-}
-
-fn create_pipeline(device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("slide.wgsl"),
-        source: wgpu::ShaderSource::Wgsl(SHADER.into()),
-    });
-    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("slide"),
-        layout: None,
-        vertex: wgpu::VertexState {
-            module: &module,
-            entry_point: Some("vertex_main"),
-            compilation_options: Default::default(),
-            buffers: &[],
-        },
-        primitive: wgpu::PrimitiveState {
-            topology: wgpu::PrimitiveTopology::TriangleStrip,
-            ..Default::default()
-        },
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module: &module,
-            entry_point: Some("fragment_main"),
-            compilation_options: Default::default(),
-            targets: &[Some(format.into())],
-        }),
-        multiview_mask: None,
-        cache: None,
-    })
 }
 
 fn create_table(
