@@ -29,6 +29,7 @@ impl App {
             self.take_in(event);
         }
         self.state.loader = self.loader.status();
+        self.tell_failure();
         let mut commands = keys::pressed(&self.ctx, &self.state);
         commands.extend(self.dropped_files());
         panels::show_around(ui, &self.state, &mut self.fields, &self.log, &mut commands);
@@ -43,6 +44,18 @@ impl App {
             self.ctx.request_repaint();
         }
         self.save_sometimes();
+    }
+
+    /// Says once a slide that some of it can't be read; the log has every tile.
+    fn tell_failure(&mut self) {
+        if let Some((_, reason)) = self.loader.take_failure() {
+            let text =
+                format!("Parts of a slide can't be read and are shown as striped grey. {reason}");
+            self.state.notice = Some(Notice {
+                text,
+                is_error: true,
+            });
+        }
     }
 
     /// Files dropped on the window go to the active pane, a second one beside it.

@@ -1,6 +1,6 @@
 //! Threads that read tiles, and what the window may ask of them without ever waiting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -42,6 +42,10 @@ struct State {
     queue: TileQueue,
     cache: TileCache,
     tiles_read: u64,
+    /// Each slide's first failure, until somebody has asked for it.
+    failures: Vec<(SlideId, String)>,
+    /// Slides whose failure was noted: later ones go to the log only.
+    failing: HashSet<SlideId>,
     stopping: bool,
 }
 
@@ -84,6 +88,8 @@ impl TileLoader {
             queue: TileQueue::default(),
             cache: TileCache::new(limit_bytes),
             tiles_read: 0,
+            failures: Vec::new(),
+            failing: HashSet::new(),
             stopping: false,
         };
         let shared = Arc::new(Shared {
@@ -151,6 +157,11 @@ impl TileLoader {
             .filter(|key| state.queue.has_failed(key))
             .copied()
             .collect()
+    }
+
+    /// The first failure of a slide that has not been told yet, in words.
+    pub fn take_failure(&self) -> Option<(SlideId, String)> {
+        self.shared.lock().failures.pop()
     }
 
     /// How far the readers are.
@@ -250,6 +261,9 @@ fn hand_over(
         Err(TileFailure::Cancelled) => state.queue.abandon(key),
         Err(TileFailure::Slide(error)) => {
             let tries = state.queue.fail(key, Instant::now());
+            if state.failing.insert(key.slide) {
+                state.failures.push((key.slide, error.to_string()));
+            }
             drop(state);
             // One line a tile: repeated tries of the same tile say nothing new.
             if tries == 1 {
@@ -313,6 +327,8 @@ mod tests {
         };
         loader.want(ViewSlot(0), &[key(0), key(1)]);
         wait_until("the good tile", || loader.get(&key(1)).is_some());
+        wait_until("the failure is told", || loader.take_failure().is_some());
+        assert!(loader.take_failure().is_none(), "a failure is told once");
         wait_until("the failure", || {
             loader.failed_among(&[key(0), key(1)]) == [key(0)]
         });

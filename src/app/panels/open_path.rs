@@ -97,6 +97,7 @@ struct Typed {
 
 impl Typed {
     fn new(text: &str) -> Self {
+        let text = restarted(text);
         let cut = text.rfind(std::path::is_separator).map_or(0, |at| at + 1);
         let (folder, start) = text.split_at(cut);
         let folder = if folder.is_empty() {
@@ -111,8 +112,17 @@ impl Typed {
     }
 }
 
+/// The path meant by a text in which a whole path was typed behind the proposed folder: a second
+/// `/`, or `~/` after a `/`, starts afresh.
+fn restarted(text: &str) -> &str {
+    let root = text.rfind("//").filter(|_| cfg!(unix)).map(|at| at + 1);
+    let home = text.rfind("/~/").map(|at| at + 1);
+    root.max(home).and_then(|at| text.get(at..)).unwrap_or(text)
+}
+
 /// A path with `~` at its beginning replaced by the home folder.
 fn expand(text: &str) -> PathBuf {
+    let text = restarted(text);
     let home = directories::BaseDirs::new().map(|folders| folders.home_dir().to_path_buf());
     match (text.strip_prefix('~'), home) {
         (Some(""), Some(home)) => home,
@@ -350,6 +360,8 @@ mod tests {
             assert_eq!(expand("~/slides/"), home.join("slides/"));
             assert_eq!(expand("~"), home);
         }
+        #[cfg(unix)]
+        assert_eq!(expand("~//slides/a"), PathBuf::from("/slides/a"));
         assert_eq!(expand("/a~b"), PathBuf::from("/a~b"));
         assert_eq!(expand("~other/x"), PathBuf::from("~other/x"));
     }
