@@ -20,6 +20,27 @@ pub const WARP_V: usize = 5;
 /// Slow unevenness of the stain, about ±1.
 pub const TINT: usize = 6;
 
+/// Values of a program's noises at a point; unused ones are 0.
+pub type Noises = [f64; 10];
+
+/// Noise that roughens the outline.
+const OUTLINE_NOISE: usize = 0;
+/// Noises of the fibres' course and of the stain.
+const WARP_U_NOISE: usize = 1;
+const WARP_V_NOISE: usize = 2;
+const TINT_NOISE: usize = 3;
+/// Index of a program's own first noise.
+pub const OWN_NOISE: usize = 4;
+
+/// Evaluates `noises` at one point.
+pub fn sample_noises(noises: &[Field], x: f64, y: f64, step_um: f64) -> Noises {
+    let mut out = Noises::default();
+    for (value, noise) in out.iter_mut().zip(noises) {
+        *value = noise.at(x, y, step_um);
+    }
+    out
+}
+
 /// Number of materials a program may have.
 pub const MATERIALS: usize = 8;
 
@@ -31,14 +52,29 @@ pub type Widths = [f32; 8];
 
 /// A tissue program.
 pub trait Anatomy: Send + Sync + std::fmt::Debug {
-    /// The fields at (`x`, `y`) µm; detail finer than `step_um` may be left out.
-    fn fields(&self, x: f64, y: f64, step_um: f64) -> Fields;
+    /// The noises that the fields are made of: the common ones, then the program's own.
+    fn noises(&self) -> &[Field];
+
+    /// The fields at (`x`, `y`) µm from the values of [`Self::noises`] there.
+    fn compose(&self, x: f64, y: f64, noises: &Noises) -> Fields;
+
+    /// The fields at (`x`, `y`) µm; detail finer than `step_um` is left out.
+    fn fields(&self, x: f64, y: f64, step_um: f64) -> Fields {
+        self.compose(x, y, &sample_noises(self.noises(), x, y, step_um))
+    }
 
     /// The widths of transitions as they appear over pixels of `footprint_um`.
     fn widths(&self, footprint_um: f32) -> Widths;
 
     /// Which materials the fields select.
     fn weights(&self, fields: &Fields, widths: &Widths) -> Weights;
+
+    /// [`Self::weights`] of a row of pixels; compiled for each tissue, so that one call serves
+    /// the row.
+    fn weights_row(&self, fields: &[Fields], widths: &Widths, out: &mut Vec<Weights>) {
+        out.clear();
+        out.extend(fields.iter().map(|f| self.weights(f, widths)));
+    }
 
     /// The materials.
     fn materials(&self) -> &[Material];
@@ -103,6 +139,9 @@ pub fn dominant(weights: &Weights) -> usize {
 /// Points a side of the survey.
 const SURVEY_SIDE: usize = 72;
 
+/// Farther than this outside the tissue, µm, nothing but glass shows at any scale.
+pub const FAR_UM: f64 = 1500.0;
+
 /// Outline, warp and tint: what every tissue has.
 #[derive(Debug)]
 pub struct Common {
@@ -110,10 +149,7 @@ pub struct Common {
     radii: (f64, f64),
     /// Half the shorter side of the extent, µm: the scale of large anatomy.
     pub scale_um: f64,
-    outline: Field,
-    warp_u: Field,
-    warp_v: Field,
-    tint: Field,
+    noises: [Field; OWN_NOISE],
     /// Axis of the fibres, radians.
     pub fibre_angle: f64,
 }
@@ -134,32 +170,33 @@ impl Common {
             centre: (w * 0.5, h * 0.5),
             radii: (w * 0.5 - 0.09 * s, h * 0.5 - 0.09 * s),
             scale_um,
-            outline: Field::new(
-                seed(1),
-                &[
-                    (0.16 * s, 1.1 * s),
-                    (0.05 * s, 0.35 * s),
-                    (12.0, 130.0),
-                    (3.0, 34.0),
-                ],
-            ),
-            warp_u: Field::new(seed(2), &sway),
-            warp_v: Field::new(seed(3), &sway),
-            tint: Field::new(seed(4), &[(0.7, 2300.0), (0.6, 420.0), (0.4, 110.0)]),
+            noises: [
+                Field::new(
+                    seed(1),
+                    &[
+                        (0.12 * s, 1.1 * s),
+                        (0.05 * s, 0.35 * s),
+                        (12.0, 130.0),
+                        (3.0, 34.0),
+                    ],
+                ),
+                Field::new(seed(2), &sway),
+                Field::new(seed(3), &sway),
+                Field::new(seed(4), &[(0.7, 2300.0), (0.6, 420.0), (0.4, 110.0)]),
+            ],
             fibre_angle: 0.4 + (spec.seed % 97) as f64 * 0.61,
         }
     }
 
     /// Signed distance to the outline of the piece of tissue, µm, positive inside.
-    pub fn outline(&self, x: f64, y: f64, step_um: f64) -> f64 {
+    pub fn outline(&self, x: f64, y: f64, n: &Noises) -> f64 {
         let (u, v) = (
             (x - self.centre.0) / self.radii.0,
             (y - self.centre.1) / self.radii.1,
         );
         // A superellipse: between a disc and the rectangle that a cassette makes of a piece.
         let q = (u.powi(4) + v.powi(4)).sqrt().sqrt();
-        (1.0 - q) * self.radii.0.min(self.radii.1) - 0.12 * self.scale_um
-            + self.outline.at(x, y, step_um)
+        (1.0 - q) * self.radii.0.min(self.radii.1) - 0.13 * self.scale_um + n[OUTLINE_NOISE]
     }
 
     /// Width and height of the slide, µm.
@@ -178,10 +215,15 @@ impl Common {
     }
 
     /// Fills in the common fields.
-    pub fn fill(&self, fields: &mut Fields, x: f64, y: f64, step_um: f64) {
-        fields[WARP_U] = self.warp_u.at(x, y, step_um) as f32;
-        fields[WARP_V] = self.warp_v.at(x, y, step_um) as f32;
-        fields[TINT] = self.tint.at(x, y, step_um) as f32;
+    pub fn fill(&self, fields: &mut Fields, n: &Noises) {
+        fields[WARP_U] = n[WARP_U_NOISE] as f32;
+        fields[WARP_V] = n[WARP_V_NOISE] as f32;
+        fields[TINT] = n[TINT_NOISE] as f32;
+    }
+
+    /// The common noises followed by a program's own.
+    pub fn with_noises(&self, own: impl IntoIterator<Item = Field>) -> Vec<Field> {
+        self.noises.iter().cloned().chain(own).collect()
     }
 }
 

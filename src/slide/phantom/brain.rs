@@ -2,7 +2,8 @@
 //! leptomeninges, white matter inside; folds of the section and ink are excluded.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, Fields, Weights, Widths, cover, knobs_by_class, threshold,
+    Anatomy, Candidate, Common, FAR_UM, Fields, Noises, OWN_NOISE, Weights, Widths, cover,
+    knobs_by_class, sample_noises, threshold,
 };
 use super::hash::{Draws, Field, mix};
 use super::material::{Material, Orientation, Population, Surround};
@@ -23,15 +24,18 @@ const OUTER: usize = 1;
 const FOLD_AT: usize = 2;
 const INK_AT: usize = 3;
 
+/// Noises of this program.
+const SULCI: usize = OWN_NOISE;
+const RIBBON: usize = OWN_NOISE + 1;
+const MENINGES: usize = OWN_NOISE + 2;
+const FOLD_RIDGE: usize = OWN_NOISE + 3;
+const FOLD_MASK: usize = OWN_NOISE + 4;
+
 /// The brain program.
 #[derive(Debug)]
 pub struct Brain {
     common: Common,
-    sulci: Field,
-    ribbon: Field,
-    meninges: Field,
-    fold: Field,
-    fold_mask: Field,
+    noises: Vec<Field>,
     seed: u64,
     layer_one_um: f64,
     ribbon_um: f64,
@@ -51,12 +55,15 @@ impl Brain {
         let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xb4a1));
         let width = |i: usize| knobs[i].ambiguity_um as f32;
+        let own = [
+            Field::new(seed(1), &[(1.0, 0.95 * s), (0.25, 0.3 * s)]),
+            Field::new(seed(2), &[(0.10, 0.5 * s), (0.035, 300.0), (0.012, 70.0)]),
+            Field::new(seed(3), &[(0.9, 900.0), (0.3, 180.0)]),
+            Field::new(seed(4), &[(1.0, 0.8 * s), (0.05, 90.0)]),
+            Field::new(seed(5), &[(1.0, 0.45 * s)]),
+        ];
         let mut brain = Self {
-            sulci: Field::new(seed(1), &[(1.0, 0.95 * s), (0.25, 0.3 * s)]),
-            ribbon: Field::new(seed(2), &[(0.10, 0.5 * s), (0.035, 300.0), (0.012, 70.0)]),
-            meninges: Field::new(seed(3), &[(0.9, 900.0), (0.3, 180.0)]),
-            fold: Field::new(seed(4), &[(1.0, 0.8 * s), (0.05, 90.0)]),
-            fold_mask: Field::new(seed(5), &[(1.0, 0.45 * s)]),
+            noises: common.with_noises(own),
             seed: spec.seed,
             layer_one_um: 0.0,
             ribbon_um: 1.0,
@@ -105,20 +112,17 @@ impl Brain {
         self.common
             .survey_points()
             .map(|(x, y)| {
-                (
-                    self.pia(x, y, 60.0),
-                    self.fold_raw(x, y, 60.0),
-                    self.rim_thickness(x, y, 60.0),
-                )
+                let n = sample_noises(&self.noises, x, y, 60.0);
+                (self.pia(x, y, &n), self.fold_raw(&n), rim_thickness(&n))
             })
             .collect()
     }
 
     /// Signed depth below the pia, µm.
-    fn pia(&self, x: f64, y: f64, step: f64) -> f64 {
+    fn pia(&self, x: f64, y: f64, noises: &Noises) -> f64 {
         let s = self.common.scale_um;
-        let outline = self.common.outline(x, y, step);
-        let n = self.sulci.at(x, y, step);
+        let outline = self.common.outline(x, y, noises);
+        let n = noises[SULCI];
         // Sulci are where the field is 0, open at the surface and closing with depth.
         let walls = n.abs() * 0.42 * s - 0.012 * s;
         let sulcus = walls + (outline - 0.42 * s).max(0.0) * 1.3;
@@ -127,21 +131,18 @@ impl Brain {
         outline.min(sulcus) - blend * blend * k * 0.25
     }
 
-    /// Relative thickness of the leptomeninges, about 1.
-    fn rim_thickness(&self, x: f64, y: f64, step: f64) -> f64 {
-        (1.0 + self.meninges.at(x, y, step)).clamp(0.25, 2.6)
-    }
-
-    fn fold_raw(&self, x: f64, y: f64, step: f64) -> f64 {
+    fn fold_raw(&self, n: &Noises) -> f64 {
         let s = self.common.scale_um;
         // Narrow ridges where the field is 0, in a few places only.
-        (self.fold_mask.at(x, y, step) - 0.35).min(0.5) * 0.05 * s
-            - self.fold.at(x, y, step).abs() * 0.3 * s
+        (n[FOLD_MASK] - 0.35).min(0.5) * 0.05 * s - n[FOLD_RIDGE].abs() * 0.3 * s
     }
 
     /// A stroke of ink across a corner of the slide.
     fn ink(&self, x: f64, y: f64) -> f64 {
         let s = self.common.scale_um;
+        if y > 0.2 * s {
+            return -f64::from(f32::MAX).sqrt();
+        }
         let (w, _) = self.common.size_um();
         let sway = 0.03 * s * (x / (0.21 * s) + (self.seed % 7) as f64).sin();
         let along = ((x - 0.12 * w).min(0.30 * w - x)).min(0.05 * s);
@@ -151,21 +152,26 @@ impl Brain {
 }
 
 impl Anatomy for Brain {
-    fn fields(&self, x: f64, y: f64, step: f64) -> Fields {
+    fn noises(&self) -> &[Field] {
+        &self.noises
+    }
+
+    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
         let mut f = Fields::default();
-        let pia = self.pia(x, y, step);
-        let outer = pia + self.meninges_um * self.rim_thickness(x, y, step);
-        // Layers swell and thin together: depth is measured against the local ribbon.
-        let swell = (1.0 + self.ribbon.at(x, y, step)).clamp(0.6, 1.5);
-        f[PIA] = if pia > 0.0 {
-            (pia * swell) as f32
-        } else {
-            pia as f32
-        };
+        let pia = self.pia(x, y, n);
+        let outer = pia + self.meninges_um * rim_thickness(n);
+        f[PIA] = pia as f32;
         f[OUTER] = outer as f32;
-        f[FOLD_AT] = (self.fold_raw(x, y, step) - self.fold_level) as f32;
         f[INK_AT] = self.ink(x, y) as f32;
-        self.common.fill(&mut f, x, y, step);
+        if outer < -FAR_UM {
+            return f;
+        }
+        if pia > 0.0 {
+            // Layers swell and thin together: depth is measured against the local ribbon.
+            f[PIA] = (pia * (1.0 + n[RIBBON]).clamp(0.6, 1.5)) as f32;
+        }
+        f[FOLD_AT] = (self.fold_raw(n) - self.fold_level) as f32;
+        self.common.fill(&mut f, n);
         f
     }
 
@@ -260,6 +266,11 @@ impl Anatomy for Brain {
     }
 }
 
+/// Relative thickness of the leptomeninges, about 1.
+fn rim_thickness(n: &Noises) -> f64 {
+    (1.0 + n[MENINGES]).clamp(0.25, 2.6)
+}
+
 fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
     // fibrils bundles clefts streaks | granules mesh vacuoles blotches
     let lepto = Material::new(
@@ -318,8 +329,8 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
     let clear = |k: f32, alpha: f32| {
         Some(Surround {
             scale: (k, k),
-            h: 0.03,
-            e: 0.08,
+            h: 0.05,
+            e: 0.14,
             alpha,
             taper: 0.0,
         })
@@ -340,9 +351,9 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
         chromatin: 0.10,
         halo: Some(Surround {
             scale: (3.1, 2.3),
-            h: 0.02,
-            e: 0.10,
-            alpha: 0.65,
+            h: 0.04,
+            e: 0.14,
+            alpha: 0.55,
             taper: 0.5,
         }),
         body: soma(2.6, 1.65),
@@ -355,13 +366,13 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
         ..neuron.clone()
     };
     let oligo = Population {
-        halo: clear(1.75, 0.75),
+        halo: clear(1.55, 0.62),
         row: 3,
         orientation: Orientation::Fibres,
         ..Population::round(24.0, (2.7, 3.4), 1.35)
     };
     let satellite = Population {
-        halo: clear(1.5, 0.6),
+        halo: clear(1.4, 0.5),
         ..Population::round(19.0, (2.7, 3.4), 1.35)
     };
     let astro = Population {
@@ -421,6 +432,7 @@ fn families(seed: u64) -> Vec<RingFamily> {
         seed: mix(seed ^ mix(n ^ 0x7e55)),
         pitch_um: (pitch, pitch),
         jitter: (1.0, 1.0),
+        stagger: 0.35,
         angle: 0.3 + n as f64,
         reach_um,
         drop_above_mpp,

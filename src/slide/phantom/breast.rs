@@ -2,7 +2,8 @@
 //! lymphocytes at its edge, lobules of fat, vessels and normal ducts.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, Fields, TINT, Weights, Widths, cover, knobs_by_class, threshold,
+    Anatomy, Candidate, Common, FAR_UM, FIELDS, Fields, Noises, OWN_NOISE, TINT, Weights, Widths,
+    cover, knobs_by_class, sample_noises, threshold,
 };
 use super::hash::{Draws, Field, mix};
 use super::material::{Material, Population, Surround};
@@ -22,6 +23,13 @@ const CORE: usize = 2;
 const CROWD_AT: usize = 3;
 const FAT_AT: usize = 7;
 
+/// Noises of this program.
+const MASS: usize = OWN_NOISE;
+const NESTS: usize = OWN_NOISE + 1;
+const CORES: usize = OWN_NOISE + 2;
+const CROWDS: usize = OWN_NOISE + 3;
+const LOBULES: usize = OWN_NOISE + 4;
+
 /// Microns of distance that one unit of each noise field stands for.
 const NEST_UM: f64 = 95.0;
 const CORE_UM: f64 = 120.0;
@@ -32,11 +40,7 @@ const FAT_UM: f64 = 420.0;
 #[derive(Debug)]
 pub struct Breast {
     common: Common,
-    mass: Field,
-    nests: Field,
-    cores: Field,
-    crowds: Field,
-    fat: Field,
+    noises: Vec<Field>,
     /// Levels above which a place belongs to a nest, a core, a crowd, fat.
     levels: [f64; 4],
     ambiguity: Widths,
@@ -53,21 +57,24 @@ impl Breast {
         let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xb4ea));
         let width = |i: usize| knobs[i].ambiguity_um as f32;
-        let mut breast = Self {
-            mass: Field::new(
+        let own = [
+            Field::new(
                 seed(1),
                 &[(1.0, 0.55 * s.min(6000.0)), (0.4, 0.2 * s.min(6000.0))],
             ),
-            nests: Field::new(
+            Field::new(
                 seed(2),
                 &[(1.0, 330.0), (0.55, 150.0), (0.20, 62.0), (0.05, 24.0)],
             ),
-            cores: Field::new(seed(3), &[(0.8, 420.0), (0.3, 120.0), (0.08, 40.0)]),
-            crowds: Field::new(seed(4), &[(1.0, 520.0), (0.5, 170.0), (0.2, 60.0)]),
-            fat: Field::new(
+            Field::new(seed(3), &[(0.8, 420.0), (0.3, 120.0), (0.08, 40.0)]),
+            Field::new(seed(4), &[(1.0, 520.0), (0.5, 170.0), (0.2, 60.0)]),
+            Field::new(
                 seed(5),
                 &[(1.0, 0.42 * s.min(6000.0)), (0.35, 520.0), (0.10, 150.0)],
             ),
+        ];
+        let mut breast = Self {
+            noises: common.with_noises(own),
             levels: [0.0; 4],
             ambiguity: [
                 width(0).max(3.0),
@@ -89,12 +96,12 @@ impl Breast {
     }
 
     /// Nests gather where the mass is; cores lie where the mass is thickest.
-    fn raw(&self, x: f64, y: f64, step: f64) -> [f64; 4] {
-        let mass = self.mass.at(x, y, step);
-        let nest = self.nests.at(x, y, step) + 1.5 * mass;
-        let core = self.cores.at(x, y, step) + 0.75 * nest;
-        let crowd = self.crowds.at(x, y, step) - 0.5 * (nest - self.levels[0]).abs();
-        let fat = self.fat.at(x, y, step) - 0.9 * mass;
+    fn raw(&self, n: &Noises) -> [f64; 4] {
+        let mass = n[MASS];
+        let nest = n[NESTS] + 1.5 * mass;
+        let core = n[CORES] + 0.75 * nest;
+        let crowd = n[CROWDS] - 0.5 * (nest - self.levels[0]).abs();
+        let fat = n[LOBULES] - 0.9 * mass;
         [nest, core, crowd, fat]
     }
 
@@ -106,15 +113,17 @@ impl Breast {
             .sum::<f64>()
             .max(1e-6);
         let share = |i: usize| knobs[i].frequency / total;
-        let inside: Vec<(f64, f64)> = self
+        let inside: Vec<Noises> = self
             .common
             .survey_points()
-            .filter(|&(x, y)| self.common.outline(x, y, 60.0) > 0.0)
+            .map(|(x, y)| ((x, y), sample_noises(&self.noises, x, y, 60.0)))
+            .filter(|((x, y), n)| self.common.outline(*x, *y, n) > 0.0)
+            .map(|(_, n)| n)
             .collect();
         let pick = |this: &Self, field: usize, keep: &dyn Fn(&[f64; 4]) -> bool| -> Vec<f64> {
             inside
                 .iter()
-                .map(|&(x, y)| this.raw(x, y, 60.0))
+                .map(|n| this.raw(n))
                 .filter(|raw| keep(raw))
                 .map(|raw| raw[field])
                 .collect()
@@ -138,15 +147,23 @@ impl Breast {
 }
 
 impl Anatomy for Breast {
-    fn fields(&self, x: f64, y: f64, step: f64) -> Fields {
-        let mut f = Fields::default();
-        let raw = self.raw(x, y, step);
-        f[OUTLINE] = self.common.outline(x, y, step) as f32;
+    fn noises(&self) -> &[Field] {
+        &self.noises
+    }
+
+    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
+        let outline = self.common.outline(x, y, n);
+        let mut f = [0.0; FIELDS];
+        f[OUTLINE] = outline as f32;
+        if outline < -FAR_UM {
+            return f;
+        }
+        let raw = self.raw(n);
         f[NEST] = ((raw[0] - self.levels[0]) * NEST_UM) as f32;
         f[CORE] = ((raw[1] - self.levels[1]) * CORE_UM) as f32;
         f[CROWD_AT] = ((raw[2] - self.levels[2]) * CROWD_UM) as f32;
         f[FAT_AT] = ((raw[3] - self.levels[3]) * FAT_UM) as f32;
-        self.common.fill(&mut f, x, y, step);
+        self.common.fill(&mut f, n);
         f
     }
 
@@ -191,11 +208,11 @@ impl Anatomy for Breast {
         let weights = self.weights(&c.fields, &self.widths(1.0));
         let fibrous = weights[STROMA] + weights[LOOSE];
         let (kind, chance, radius_um, wall_um) = match family {
-            0 => (
+            1 => (
                 RingKind::Duct,
                 fibrous * 0.35,
-                draws.range(30.0, 58.0),
-                15.0,
+                draws.range(24.0, 44.0),
+                15.5,
             ),
             _ => {
                 let radius = draws.range(8.0, 30.0);
@@ -212,7 +229,7 @@ impl Anatomy for Breast {
         }
         let angle = f64::from(draws.unit()) * std::f64::consts::TAU;
         let half_um = if draws.unit() > 0.55 {
-            draws.range(0.3, 1.4) * radius_um
+            draws.range(0.2, 0.9) * radius_um
         } else {
             0.0
         };
@@ -356,9 +373,11 @@ fn families(seed: u64) -> Vec<RingFamily> {
         seed: mix(seed ^ mix(n ^ 0xd0c7)),
         pitch_um: (pitch, pitch),
         jitter: (0.6, 0.6),
+        stagger: 0.35,
         angle: 0.5 + n as f64,
         reach_um,
         drop_above_mpp,
     };
-    vec![family(1, 240.0, 170.0, 40.0), family(2, 150.0, 90.0, 20.0)]
+    // Ducts are painted last: no vessel lies in a lumen.
+    vec![family(2, 150.0, 90.0, 20.0), family(1, 240.0, 170.0, 40.0)]
 }

@@ -2,7 +2,8 @@
 //! mucosae, the submucosa and the muscular coat. Every crypt is an instance.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, Fields, TINT, Weights, Widths, cover, knobs_by_class, threshold,
+    Anatomy, Candidate, Common, FAR_UM, Fields, Noises, OWN_NOISE, TINT, Weights, Widths, cover,
+    knobs_by_class, sample_noises, threshold,
 };
 use super::hash::{Draws, Field, mix};
 use super::material::{Material, Population, Surround};
@@ -21,6 +22,11 @@ const COAT: usize = 2;
 const FOLLICLE_AT: usize = 3;
 const CUT: usize = 7;
 
+/// Noises of this program.
+const THICKNESS: usize = OWN_NOISE;
+const FOLLICLES: usize = OWN_NOISE + 1;
+const ZONES: usize = OWN_NOISE + 2;
+
 const GLAND_CLASS: u8 = 1;
 const STROMA_CLASS: u8 = 2;
 
@@ -34,9 +40,7 @@ const MUSCULARIS_UM: f32 = 55.0;
 #[derive(Debug)]
 pub struct Colon {
     common: Common,
-    thickness: Field,
-    follicles: Field,
-    cut: Field,
+    noises: Vec<Field>,
     mucosa_um: f64,
     coat_um: f64,
     variability: f32,
@@ -54,10 +58,13 @@ impl Colon {
         let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xc010));
         let width = |i: usize| knobs[i].ambiguity_um as f32;
+        let own = [
+            Field::new(seed(1), &[(0.22, 0.5 * s), (0.06, 400.0)]),
+            Field::new(seed(2), &[(1.0, 620.0), (0.3, 200.0)]),
+            Field::new(seed(3), &[(1.0, 0.30 * s.min(5000.0) + 300.0)]),
+        ];
         let mut colon = Self {
-            thickness: Field::new(seed(1), &[(0.22, 0.5 * s), (0.06, 400.0)]),
-            follicles: Field::new(seed(2), &[(1.0, 620.0), (0.3, 200.0)]),
-            cut: Field::new(seed(3), &[(1.0, 0.30 * s.min(5000.0) + 300.0)]),
+            noises: common.with_noises(own),
             mucosa_um: 500.0,
             coat_um: 1500.0,
             variability: knobs[1].variability as f32,
@@ -87,30 +94,35 @@ impl Colon {
         let mut depths: Vec<f64> = self
             .common
             .survey_points()
-            .map(|(x, y)| self.common.outline(x, y, 60.0) * self.swell(x, y, 60.0))
+            .map(|(x, y)| {
+                let n = sample_noises(&self.noises, x, y, 60.0);
+                self.common.outline(x, y, &n) * swell(&n)
+            })
             .filter(|&depth| depth > 0.0)
             .collect();
         self.mucosa_um = threshold(&mut depths, 1.0 - mucosa).max(1.0);
         self.coat_um = threshold(&mut depths, (1.0 - mucosa) * 0.45).max(self.mucosa_um + 80.0);
     }
-
-    /// Layers swell and thin by this factor.
-    fn swell(&self, x: f64, y: f64, step: f64) -> f64 {
-        (1.0 + self.thickness.at(x, y, step)).clamp(0.6, 1.6)
-    }
 }
 
 impl Anatomy for Colon {
-    fn fields(&self, x: f64, y: f64, step: f64) -> Fields {
+    fn noises(&self) -> &[Field] {
+        &self.noises
+    }
+
+    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
         let mut f = Fields::default();
-        let outline = self.common.outline(x, y, step);
-        let depth = outline * self.swell(x, y, step);
+        let outline = self.common.outline(x, y, n);
         f[OUTLINE] = outline as f32;
+        if outline < -FAR_UM {
+            return f;
+        }
+        let depth = outline * swell(n);
         f[MUCOSA] = (self.mucosa_um - depth) as f32;
         f[COAT] = (depth - self.coat_um) as f32;
-        f[FOLLICLE_AT] = ((self.follicles.at(x, y, step) - 0.78) * 150.0) as f32;
-        f[CUT] = (self.cut.at(x, y, step) * 260.0) as f32;
-        self.common.fill(&mut f, x, y, step);
+        f[FOLLICLE_AT] = ((n[FOLLICLES] - 0.78) * 150.0) as f32;
+        f[CUT] = (n[ZONES] * 260.0) as f32;
+        self.common.fill(&mut f, n);
         f
     }
 
@@ -179,14 +191,14 @@ impl Colon {
         };
         let reach = radius_um + if along { half_um * 0.75 } else { 0.0 };
         // Along and across keep apart, and both keep off the surface and the muscle below.
-        let zone = if along { f[CUT] - 95.0 } else { 25.0 - f[CUT] };
+        let zone = if along { f[CUT] - 62.0 } else { 12.0 - f[CUT] };
         let room = f[OUTLINE].min(f[MUCOSA]) - reach * 0.8;
         let crowded = f[FOLLICLE_AT] + 30.0 > 0.0;
         if zone < 0.0 || room < 0.0 || crowded || draws.unit() > 0.965 {
             return None;
         }
         let turn = if along {
-            f64::from(draws.normal()) * 0.03 + self.families[1].angle + std::f64::consts::FRAC_PI_2
+            f64::from(draws.normal()) * 0.03 + self.families[1].angle
         } else {
             f64::from(draws.unit()) * std::f64::consts::TAU
         };
@@ -231,6 +243,11 @@ impl Colon {
     }
 }
 
+/// Layers swell and thin by this factor.
+fn swell(n: &Noises) -> f64 {
+    (1.0 + n[THICKNESS]).clamp(0.6, 1.6)
+}
+
 fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
     // fibrils bundles clefts streaks | granules mesh vacuoles blotches
     let propria = Material::new(
@@ -267,7 +284,7 @@ fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
     vec![
         Material::glass(),
         propria.clone(),
-        muscle.towards(&propria, like * 0.5),
+        muscle.towards(&propria, like),
         submucosa.towards(&propria, like),
         follicle,
         watery,
@@ -298,38 +315,41 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
     let v = knobs[2].variability;
     vec![
         Population::spindle(13.0, (4.5, 9.0), 1.05)
-            .living_in(&[(PROPRIA, 0.45), (WATERY, 0.35), (SUBMUCOSA, 0.32)])
+            .living_in(&[(PROPRIA, 0.45), (WATERY, 0.35), (SUBMUCOSA, 0.45)])
             .varied(v),
-        muscle.living_in(&[(MUSCLE, 0.55)]).varied(v),
+        muscle.living_in(&[(MUSCLE, 0.75)]).varied(v),
         plasma
-            .living_in(&[(PROPRIA, 0.55), (WATERY, 0.40), (SUBMUCOSA, 0.04)])
+            .living_in(&[(PROPRIA, 0.66), (WATERY, 0.46), (SUBMUCOSA, 0.08)])
             .varied(v),
         lymphocyte
             .living_in(&[
-                (PROPRIA, 0.22),
-                (WATERY, 0.16),
+                (PROPRIA, 0.30),
+                (WATERY, 0.20),
                 (FOLLICLE, 0.80),
-                (SUBMUCOSA, 0.02),
+                (SUBMUCOSA, 0.05),
             ])
             .varied(v),
     ]
 }
 
 fn families(seed: u64) -> Vec<RingFamily> {
-    let family =
-        |n: u64, pitch_um: (f64, f64), jitter: (f64, f64), reach_um: f64, drop_above_mpp: f64| {
-            RingFamily {
-                seed: mix(seed ^ mix(n ^ 0xc41f)),
-                pitch_um,
-                jitter,
-                angle: 0.25 + n as f64 * 0.83 + (seed % 31) as f64 * 0.2,
-                reach_um,
-                drop_above_mpp,
-            }
-        };
+    let family = |n: u64,
+                  pitch_um: (f64, f64),
+                  jitter: (f64, f64),
+                  stagger: f64,
+                  reach_um: f64,
+                  drop_above_mpp: f64| RingFamily {
+        seed: mix(seed ^ mix(n ^ 0xc41f)),
+        pitch_um,
+        jitter,
+        stagger,
+        angle: 0.25 + n as f64 * 0.83 + (seed % 31) as f64 * 0.2,
+        reach_um,
+        drop_above_mpp,
+    };
     vec![
-        family(1, (98.0, 90.0), (0.22, 0.2), 80.0, 1e9),
-        family(2, (74.0, 300.0), (0.12, 0.1), 190.0, 1e9),
-        family(3, (170.0, 170.0), (0.8, 0.8), 110.0, 20.0),
+        family(1, (98.0, 90.0), (0.22, 0.2), 0.35, 80.0, 1e9),
+        family(2, (300.0, 74.0), (0.14, 0.10), 1.0, 190.0, 1e9),
+        family(3, (170.0, 170.0), (0.8, 0.8), 0.35, 110.0, 20.0),
     ]
 }

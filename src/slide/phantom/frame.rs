@@ -3,7 +3,8 @@
 //! Both are anchored to the slide: whatever rectangle is drawn, a pixel's centre and the nodes
 //! around it are the same numbers, so neighbouring tiles meet without a seam.
 
-use super::anatomy::{Anatomy, FIELDS, Fields};
+use super::anatomy::{Anatomy, FIELDS, Fields, Noises, Weights};
+use super::hash::{Grid, floor};
 
 /// A rectangle of the infinite pixel grid of one scale.
 #[derive(Debug, Clone)]
@@ -71,17 +72,21 @@ impl Frame {
 
 #[inline]
 fn span(centre_px: f64, reach_px: f64, first: i64, count: usize) -> std::ops::Range<usize> {
-    let low = (centre_px - reach_px).ceil() as i64 - first;
-    let high = (centre_px + reach_px).floor() as i64 + 1 - first;
+    let low = -floor(reach_px - centre_px).0 - first;
+    let high = floor(centre_px + reach_px).0 + 1 - first;
     let limit = count as i64;
     low.clamp(0, limit) as usize..high.clamp(0, limit) as usize
 }
 
+/// Pictures from this scale on, µm/px, show whole structures in few pixels.
+pub const OVERVIEW_MPP: f64 = 6.0;
+
 /// Microns between lattice nodes for pixels of `mpp`: the finest lattice is 16 level-0 pixels,
-/// on which classes are defined; coarser pictures need 4 px.
+/// on which classes are defined; coarser pictures need 4 px, overviews 2.
 pub fn lattice_step_um(base_mpp: f64, mpp: f64) -> f64 {
     let mut step = base_mpp * 16.0;
-    while step < mpp * 3.9 && step < 1e6 {
+    let px = if mpp < OVERVIEW_MPP { 3.9 } else { 1.95 };
+    while step < mpp * px && step < 1e6 {
         step *= 2.0;
     }
     step
@@ -99,18 +104,28 @@ pub struct Lattice {
 
 impl Lattice {
     /// Evaluates `anatomy` on the lattice of `step_um` that covers `bounds` (µm).
-    pub fn new(anatomy: &dyn Anatomy, bounds: [f64; 4], step_um: f64) -> Self {
+    pub fn new(anatomy: &dyn Anatomy, bounds: [f64; 4], step_um: f64, overview: bool) -> Self {
         let index = |v: f64| (v / step_um).floor() as i64;
         let first = (index(bounds[0]), index(bounds[1]));
         let columns = (index(bounds[2]) - first.0 + 2).max(2) as usize;
         let rows = (index(bounds[3]) - first.1 + 2).max(2) as usize;
+        let grid = Grid {
+            step_um,
+            first,
+            columns,
+            rows,
+            overview,
+        };
+        let noises: Vec<Vec<f64>> = anatomy.noises().iter().map(|n| n.on_grid(&grid)).collect();
         let mut nodes = Vec::with_capacity(columns * rows);
-        for row in 0..rows {
-            let y = (first.1 + row as i64) as f64 * step_um;
-            for column in 0..columns {
-                let x = (first.0 + column as i64) as f64 * step_um;
-                nodes.push(anatomy.fields(x, y, step_um));
+        for i in 0..columns * rows {
+            let x = (first.0 + (i % columns) as i64) as f64 * step_um;
+            let y = (first.1 + (i / columns) as i64) as f64 * step_um;
+            let mut at = Noises::default();
+            for (value, noise) in at.iter_mut().zip(&noises) {
+                *value = noise[i];
             }
+            nodes.push(anatomy.compose(x, y, &at));
         }
         Self {
             step_um,
@@ -124,10 +139,9 @@ impl Lattice {
     /// Index of the node left of (or above) `v_um` along one axis, and the fraction beyond it.
     #[inline]
     fn locate(v_um: f64, step_um: f64, first: i64, count: usize) -> (usize, f32) {
-        let at = v_um / step_um;
-        let floor = at.floor();
-        let index = (floor as i64 - first).clamp(0, count as i64 - 2) as usize;
-        (index, (at - floor) as f32)
+        let (whole, rest) = floor(v_um / step_um);
+        let index = (whole - first).clamp(0, count as i64 - 2) as usize;
+        (index, rest as f32)
     }
 
     /// Column index and fraction of `x_um`.
@@ -155,6 +169,24 @@ impl Lattice {
         let left = lerp_fields(&self.nodes[i], &self.nodes[i + self.columns], ty);
         let right = lerp_fields(&self.nodes[i + 1], &self.nodes[i + 1 + self.columns], ty);
         lerp_fields(&left, &right, tx)
+    }
+
+    /// Shares of the materials at every node.
+    pub fn weights(&self, anatomy: &dyn Anatomy) -> Vec<Weights> {
+        let mut out = Vec::new();
+        anatomy.weights_row(&self.nodes, &anatomy.widths(1.0), &mut out);
+        out
+    }
+
+    /// Bilinear value of numbers that are given for every node.
+    #[inline]
+    pub fn interpolate(&self, values: &[f32], x_um: f64, y_um: f64) -> f32 {
+        let (column, tx) = self.column(x_um);
+        let (row, ty) = Self::locate(y_um, self.step_um, self.first.1, self.rows);
+        let i = row * self.columns + column;
+        let left = values[i] + (values[i + self.columns] - values[i]) * ty;
+        let right = values[i + 1] + (values[i + 1 + self.columns] - values[i + 1]) * ty;
+        left + (right - left) * tx
     }
 
     /// Slope of field `index` at a point, per µm along x and y.

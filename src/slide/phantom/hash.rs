@@ -3,7 +3,7 @@
 
 /// One draw of a well-mixed 64-bit value from `x` (the finaliser of SplitMix64).
 #[inline]
-pub fn mix(x: u64) -> u64 {
+pub const fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -51,13 +51,41 @@ impl Draws {
     }
 }
 
-/// A gradient of one lattice node dotted with the offset to it.
+/// A gradient of one lattice node, named by its axes' keys, dotted with the offset to it.
 #[inline]
-fn corner(hash: u64, dx: f64, dy: f64) -> f64 {
-    // Two 16-bit fields of the hash, centred: gradients of many lengths and directions.
-    let gx = (hash & 0xffff) as f64 * (1.0 / 32768.0) - 1.0;
-    let gy = ((hash >> 16) & 0xffff) as f64 * (1.0 / 32768.0) - 1.0;
+fn corner(key: u64, dx: f64, dy: f64) -> f64 {
+    // One round is enough for gradients, of which an eye sees only that they differ.
+    let hash = (key ^ (key >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let [gx, gy] = GRADIENTS[(hash >> 56) as usize];
     gx * dx + gy * dy
+}
+
+/// Gradients of many lengths and directions, each part within ±1.
+static GRADIENTS: [[f64; 2]; 256] = gradients();
+
+const fn gradients() -> [[f64; 2]; 256] {
+    let mut table = [[0.0; 2]; 256];
+    let mut i = 0;
+    while i < 256 {
+        let hash = mix(i as u64);
+        let x = (hash & 0xffff) as f64 / 32768.0 - 1.0;
+        let y = ((hash >> 16) & 0xffff) as f64 / 32768.0 - 1.0;
+        table[i] = [x, y];
+        i += 1;
+    }
+    table
+}
+
+const KEY_X: u64 = 0x8da6_b343_d816_3841;
+const KEY_Y: u64 = 0xd819_5a1d_94d0_49bb;
+
+/// The largest whole number not above `v`, and `v`'s distance from it. `f64::floor` is a library
+/// call on the plainest x86-64.
+#[inline]
+pub fn floor(v: f64) -> (i64, f64) {
+    let whole = v as i64;
+    let whole = if whole as f64 > v { whole - 1 } else { whole };
+    (whole, v - whole as f64)
 }
 
 #[inline]
@@ -81,24 +109,24 @@ const NOISE_GAIN: f64 = 2.05;
 /// nearly always within ±1.5.
 #[inline]
 pub fn noise(seed: u64, x: f64, y: f64) -> f64 {
-    let (ix, iy) = (x.floor(), y.floor());
-    let (fx, fy) = (x - ix, y - iy);
-    let (ix, iy) = (ix as i64, iy as i64);
+    let ((ix, fx), (iy, fy)) = (floor(x), floor(y));
+    let kx = seed.wrapping_add(ix.cast_unsigned().wrapping_mul(KEY_X));
+    let ky = iy.cast_unsigned().wrapping_mul(KEY_Y);
+    let (kx1, ky1) = (kx.wrapping_add(KEY_X), ky.wrapping_add(KEY_Y));
     let corners = [
-        corner(cell_hash(seed, ix, iy), fx, fy),
-        corner(cell_hash(seed, ix + 1, iy), fx - 1.0, fy),
-        corner(cell_hash(seed, ix, iy + 1), fx, fy - 1.0),
-        corner(cell_hash(seed, ix + 1, iy + 1), fx - 1.0, fy - 1.0),
+        corner(kx ^ ky.rotate_left(32), fx, fy),
+        corner(kx1 ^ ky.rotate_left(32), fx - 1.0, fy),
+        corner(kx ^ ky1.rotate_left(32), fx, fy - 1.0),
+        corner(kx1 ^ ky1.rotate_left(32), fx - 1.0, fy - 1.0),
     ];
     blend(corners, fx, fy)
 }
 
 /// The same noise on a torus of `period` whole cells, for textures that tile.
 pub fn periodic_noise(seed: u64, x: f64, y: f64, period: (i64, i64)) -> f64 {
-    let (ix, iy) = (x.floor(), y.floor());
-    let (fx, fy) = (x - ix, y - iy);
+    let ((ix, fx), (iy, fy)) = (floor(x), floor(y));
     let wrap = |i: i64, n: i64| i.rem_euclid(n.max(1));
-    let (x0, y0) = (wrap(ix as i64, period.0), wrap(iy as i64, period.1));
+    let (x0, y0) = (wrap(ix, period.0), wrap(iy, period.1));
     let (x1, y1) = (wrap(x0 + 1, period.0), wrap(y0 + 1, period.1));
     let corners = [
         corner(cell_hash(seed, x0, y0), fx, fy),
@@ -150,16 +178,129 @@ impl Field {
     /// Value at (`x`, `y`) µm for a sampling step of `step_um`.
     #[inline]
     pub fn at(&self, x: f64, y: f64, step_um: f64) -> f64 {
-        let mut sum = 0.0;
-        for o in &self.octaves {
-            let keep = (o.wavelength_um / step_um * 0.5 - 0.75).clamp(0.0, 1.0);
-            if keep > 0.0 {
-                let (u, v) = (o.cos * x - o.sin * y, o.sin * x + o.cos * y);
-                let at = 1.0 / o.wavelength_um;
-                sum += keep * o.amplitude * noise(o.seed, u * at, v * at);
+        self.octaves
+            .iter()
+            .map(|o| o.keep(step_um, false) * o.at(x, y))
+            .sum()
+    }
+
+    /// Values at every node of `grid`. A slow octave is evaluated at some nodes only and
+    /// interpolated: those nodes too are fixed on the slide, so that any grid gives one value.
+    pub fn on_grid(&self, grid: &Grid) -> Vec<f64> {
+        let mut out = vec![0.0; grid.columns * grid.rows];
+        for octave in &self.octaves {
+            if octave.keep(grid.step_um, grid.overview) > 0.0 {
+                octave.add_to_grid(grid, &mut out);
             }
         }
-        sum
+        out
+    }
+}
+
+/// Nodes of a lattice: index (0, 0) lies at the slide's origin.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    /// Distance between nodes, µm.
+    pub step_um: f64,
+    /// Index of the first column and row.
+    pub first: (i64, i64),
+    /// Columns.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
+    /// Serves an overview: small detail is left out, large detail is interpolated farther.
+    pub overview: bool,
+}
+
+/// A slow octave is evaluated this many times a wavelength at least: where cells are seen, and in
+/// overviews.
+const SAMPLES_A_WAVE: (f64, f64) = (6.5, 3.3);
+
+/// So many samples a wavelength look smooth even in the outline of the tissue.
+const SMOOTH_SAMPLES: f64 = 26.0;
+
+/// No farther apart than this many nodes.
+const WIDEST_STRIDE: i64 = 64;
+
+impl Octave {
+    /// Share that is left of it at a sampling step, 0–1.
+    #[inline]
+    fn keep(&self, step_um: f64, overview: bool) -> f64 {
+        let cut = if overview { 1.5 } else { 0.75 };
+        (self.wavelength_um / step_um * 0.5 - cut).clamp(0.0, 1.0)
+    }
+
+    #[inline]
+    fn at(&self, x: f64, y: f64) -> f64 {
+        let (u, v) = (self.cos * x - self.sin * y, self.sin * x + self.cos * y);
+        let at = 1.0 / self.wavelength_um;
+        self.amplitude * noise(self.seed, u * at, v * at)
+    }
+
+    /// Nodes between evaluations.
+    fn stride(&self, grid: &Grid) -> i64 {
+        let least = if grid.overview {
+            SAMPLES_A_WAVE.1
+        } else {
+            SAMPLES_A_WAVE.0
+        };
+        let mut stride = 1;
+        while stride < WIDEST_STRIDE {
+            let samples = self.wavelength_um / ((stride * 2) as f64 * grid.step_um);
+            let enough = samples >= SMOOTH_SAMPLES || (stride < 4 && samples >= least);
+            if !enough {
+                break;
+            }
+            stride *= 2;
+        }
+        stride
+    }
+
+    fn add_to_grid(&self, grid: &Grid, out: &mut [f64]) {
+        let stride = self.stride(grid);
+        let keep = self.keep(grid.step_um, grid.overview);
+        let (x0, y0) = (
+            grid.first.0.div_euclid(stride),
+            grid.first.1.div_euclid(stride),
+        );
+        let last = |first: i64, count: usize| (first + count as i64 - 1).div_euclid(stride) + 1;
+        let coarse_columns = (last(grid.first.0, grid.columns) - x0 + 1) as usize;
+        let step = stride as f64 * grid.step_um;
+        let coarse_row = |cy: i64| -> Vec<f64> {
+            (0..coarse_columns as i64)
+                .map(|c| keep * self.at((x0 + c) as f64 * step, cy as f64 * step))
+                .collect()
+        };
+        let (mut at, mut upper, mut lower) = (y0, coarse_row(y0), coarse_row(y0 + 1));
+        let mut between = upper.clone();
+        for (row, line) in out.chunks_exact_mut(grid.columns).enumerate() {
+            let gy = grid.first.1 + row as i64;
+            let cy = gy.div_euclid(stride);
+            while at < cy {
+                at += 1;
+                upper = std::mem::replace(&mut lower, coarse_row(at + 1));
+            }
+            let t = (gy - cy * stride) as f64 / stride as f64;
+            for ((b, u), l) in between.iter_mut().zip(&upper).zip(&lower) {
+                *b = u + (l - u) * t;
+            }
+            add_row(line, &between, grid.first.0 - x0 * stride, stride);
+        }
+    }
+}
+
+/// Adds `coarse`, whose values lie `stride` nodes apart, to a row that begins `phase` nodes in.
+fn add_row(line: &mut [f64], coarse: &[f64], phase: i64, stride: i64) {
+    let scale = 1.0 / stride as f64;
+    let (mut index, mut phase) = (0, phase);
+    for value in line {
+        let (a, b) = (coarse[index], coarse[index + 1]);
+        *value += a + (b - a) * (phase as f64 * scale);
+        phase += 1;
+        if phase == stride {
+            phase = 0;
+            index += 1;
+        }
     }
 }
 

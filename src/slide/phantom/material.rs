@@ -1,7 +1,7 @@
 //! Materials (what lies between the cells) and populations (the cells that lie in them).
 
 use super::anatomy::MATERIALS;
-use super::stain::{Colour, GLASS, Stain, lerp, sub};
+use super::stain::{Colour, GLASS, Stain, sub};
 
 /// Texture channels: four of the fibre table, then four of the grain table.
 pub const CHANNELS: usize = 8;
@@ -66,36 +66,77 @@ impl Material {
             };
         }
         let base = stain.colour(self.h, self.e);
-        let pale = sub(GLASS, base);
         let a = &self.amplitude;
-        let slope = |dh: f32, de: f32| stain.slope(self.h, self.e, dh, de);
-        let glassy = |k: f32| pale.map(|v| v * k);
         Look {
             base,
-            channels: [
-                slope(0.0, a[0]),
-                slope(0.0, a[1]),
-                glassy(a[2]),
-                slope(a[3], 0.0),
-                slope(a[4] * 0.4, a[4]),
-                glassy(a[5]),
-                glassy(a[6]),
-                slope(a[7] * 0.5, a[7]),
-            ],
-            tint: slope(self.tint * 0.6, self.tint),
+            haematoxylin: stain
+                .slope(self.h, self.e, SLOPE_OD, 0.0)
+                .map(|v| v / SLOPE_OD),
+            eosin: stain
+                .slope(self.h, self.e, 0.0, SLOPE_OD)
+                .map(|v| v / SLOPE_OD),
+            pale: sub(GLASS, base),
+            fibres: [a[0], a[1], a[2], a[3]],
+            grain: [a[4], a[5], a[6], a[7]],
+            tint: self.tint,
         }
     }
 }
+
+/// Step of optical density over which slopes are taken: about the textures' amplitude.
+const SLOPE_OD: f32 = 0.15;
 
 /// A material's colours under one stain, linear in the textures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Look {
     /// Colour where every texture is 0.
     pub base: Colour,
-    /// Change a unit of each texture channel.
-    pub channels: [Colour; CHANNELS],
-    /// Change a unit of slow unevenness.
-    pub tint: Colour,
+    /// Change a unit of haematoxylin.
+    pub haematoxylin: Colour,
+    /// Change a unit of eosin.
+    pub eosin: Colour,
+    /// From the base to bare glass.
+    pub pale: Colour,
+    /// Amplitudes of the fibre texture: fibrils and bundles (E), clefts (pale), streaks (H).
+    pub fibres: [f32; 4],
+    /// Amplitudes of the grain texture: granules (E, some H), mesh and vacuoles (pale), blotches
+    /// (E, some H).
+    pub grain: [f32; 4],
+    /// Amplitude of the slow unevenness.
+    pub tint: f32,
+}
+
+impl Look {
+    /// Adds a share of another look.
+    #[inline]
+    pub fn add(&mut self, other: &Self, weight: f32) {
+        for i in 0..4 {
+            self.base[i] += weight * other.base[i];
+            self.haematoxylin[i] += weight * other.haematoxylin[i];
+            self.eosin[i] += weight * other.eosin[i];
+            self.pale[i] += weight * other.pale[i];
+            self.fibres[i] += weight * other.fibres[i];
+            self.grain[i] += weight * other.grain[i];
+        }
+        self.tint += weight * other.tint;
+    }
+
+    /// The colour where the textures have these values.
+    #[inline]
+    pub fn textured(&self, fibres: &[f32; 4], grain: &[f32; 4], tint: f32) -> Colour {
+        let (f, g) = (&self.fibres, &self.grain);
+        let (granules, blotches) = (g[0] * grain[0], g[3] * grain[3]);
+        let eosin = f[0] * fibres[0] + f[1] * fibres[1] + granules + blotches + self.tint * tint;
+        let haematoxylin =
+            f[3] * fibres[3] + 0.4 * granules + 0.5 * blotches + 0.6 * self.tint * tint;
+        let pale = f[2] * fibres[2] + g[1] * grain[1] + g[2] * grain[2];
+        std::array::from_fn(|i| {
+            self.base[i]
+                + eosin * self.eosin[i]
+                + haematoxylin * self.haematoxylin[i]
+                + pale * self.pale[i]
+        })
+    }
 }
 
 /// Which way the long axis of a cell points.
@@ -222,8 +263,3 @@ impl Population {
 
 /// Distance between neighbours in a row of cells, µm.
 pub const ROW_STEP_UM: f64 = 9.0;
-
-/// Colours for the parts of a cell.
-pub fn pale(colour: Colour, t: f32) -> Colour {
-    lerp(colour, GLASS, t)
-}

@@ -11,6 +11,7 @@ mod breast;
 mod canvas;
 mod cells;
 mod colon;
+pub mod criterion;
 pub mod export;
 mod fat;
 mod frame;
@@ -21,6 +22,8 @@ mod render;
 mod rings;
 pub mod spec;
 mod stain;
+#[cfg(test)]
+mod tests;
 mod texture;
 mod tubes;
 
@@ -47,6 +50,9 @@ pub struct PhantomSource {
     renderer: Renderer,
     lattice_um: f64,
 }
+
+/// The part of a region that lies on the level, and where in the region it begins, px.
+type PlacedFrame = (Frame, (usize, usize));
 
 impl PhantomSource {
     /// Builds the slide; fast, nothing is drawn yet.
@@ -154,41 +160,32 @@ impl PhantomSource {
     /// `origin`. Opaque glass lies beyond the extent. Empty for a scale or size that makes no
     /// sense (mpp not in 0.01–10,000, more than [`MAX_REGION_PX`] pixels).
     pub fn render_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Rgba {
-        let area = u64::from(width) * u64::from(height);
-        let sane = (0.01..=1e4).contains(&mpp) && origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
-        if !sane || area == 0 || area > MAX_REGION_PX {
+        if !is_sane(origin, mpp, width, height) {
             return Rgba {
                 width: 0,
                 height: 0,
                 data: Vec::new(),
             };
         }
-        // Positions are split into whole pixels and a rest rounded to 1/1024 px, so that shifting
-        // by whole pixels shifts the picture exactly.
-        let split = |v: f64| {
-            let px = (v / mpp * 1024.0).round() / 1024.0;
-            (px.floor() as i64, (px - px.floor()) * mpp)
-        };
-        let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
-        let frame = Frame {
-            mpp,
-            x0,
-            y0,
-            shift_um: (sx, sy),
-            width: width as usize,
-            height: height as usize,
-        };
         let mut out = Rgba::transparent(width, height);
-        self.draw(frame, &mut out, (0, 0));
+        self.draw(frame_um(origin, mpp, width, height), &mut out, (0, 0));
         out
     }
 
+    /// Class at the centre of every pixel of [`Self::render_um`]'s picture; empty where that is.
+    pub fn classes_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Vec<u8> {
+        if !is_sane(origin, mpp, width, height) {
+            return Vec::new();
+        }
+        let frame = frame_um(origin, mpp, width, height);
+        labels::label_raster(self.renderer.anatomy.as_ref(), self.lattice_um, &frame)
+            .into_iter()
+            .map(|l| l.0)
+            .collect()
+    }
+
     /// The part of `region` inside the level, and where it lies in the region.
-    fn clip(
-        &self,
-        level: usize,
-        region: LevelRegion,
-    ) -> Result<Option<(Frame, (usize, usize))>, SlideError> {
+    fn clip(&self, level: usize, region: LevelRegion) -> Result<Option<PlacedFrame>, SlideError> {
         let fail = |reason: String| SlideError::Region {
             slide: self.info.name.clone(),
             level,
@@ -247,6 +244,7 @@ impl PhantomSource {
                 ]);
             }
         }
+        canvas.recycle();
     }
 }
 
@@ -270,6 +268,30 @@ impl SlideSource for PhantomSource {
             name: name.to_owned(),
             reason: "a phantom has no label, macro or thumbnail".to_owned(),
         })
+    }
+}
+
+fn is_sane(origin: UmPoint, mpp: f64, width: u32, height: u32) -> bool {
+    let area = u64::from(width) * u64::from(height);
+    let near = origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
+    (0.01..=1e4).contains(&mpp) && near && (1..=MAX_REGION_PX).contains(&area)
+}
+
+/// The pixel grid whose top-left corner is at `origin`. Positions are split into whole pixels and
+/// a rest rounded to 1/1024 px, so that shifting by whole pixels shifts the picture exactly.
+fn frame_um(origin: UmPoint, mpp: f64, width: u32, height: u32) -> Frame {
+    let split = |v: f64| {
+        let px = (v / mpp * 1024.0).round() / 1024.0;
+        (px.floor() as i64, (px - px.floor()) * mpp)
+    };
+    let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
+    Frame {
+        mpp,
+        x0,
+        y0,
+        shift_um: (sx, sy),
+        width: width as usize,
+        height: height as usize,
     }
 }
 

@@ -7,18 +7,18 @@ use std::sync::OnceLock;
 
 use super::anatomy::{Anatomy, FIELDS, Fields, MATERIALS, TINT, WARP_U, WARP_V, Weights};
 use super::canvas::Canvas;
-use super::cells::Painter;
+use super::cells::{Painter, Tones};
 use super::fat::Foam;
-use super::frame::{Frame, Lattice, lattice_step_um, lerp_fields};
+use super::frame::{Frame, Lattice, OVERVIEW_MPP, lattice_step_um, lerp_fields};
 use super::hash::mix;
-use super::material::{CHANNELS, Look};
+use super::material::Look;
 use super::rings::rings_in;
 use super::spec::PhantomSpec;
 use super::stain::{Colour, GLASS, Stain, add_scaled, lerp};
-use super::texture::{self, Texel};
+use super::texture::{self, Mip, Texel};
 
 /// Scales at which cells begin and end to give way to their mean, µm/px.
-const CELLS_FADE_UM: (f64, f64) = (3.0, 7.0);
+const CELLS_FADE_UM: (f64, f64) = (4.4, 7.9);
 
 /// The same for the walls of fat cells.
 const FOAM_FADE_UM: (f64, f64) = (10.0, 24.0);
@@ -37,6 +37,7 @@ pub struct Renderer {
     blur_um: f32,
     noise: f32,
     looks: Vec<Look>,
+    tones: Tones,
     /// Mean colour of every material with its cells; measured when first needed.
     means: OnceLock<Vec<Colour>>,
 }
@@ -59,6 +60,7 @@ impl Renderer {
             blur_um: spec.slide.blur_um as f32,
             noise: spec.slide.noise as f32,
             looks,
+            tones: Tones::new(&stain),
             means: OnceLock::new(),
         }
     }
@@ -72,7 +74,12 @@ impl Renderer {
 
     fn paint(&self, frame: Frame, only: Option<usize>) -> Canvas {
         let step = lattice_step_um(self.base_mpp, frame.mpp);
-        let lattice = Lattice::new(self.anatomy.as_ref(), frame.bounds_um(CELL_MARGIN_UM), step);
+        let lattice = Lattice::new(
+            self.anatomy.as_ref(),
+            frame.bounds_um(self.cell_margin_um(&frame)),
+            step,
+            frame.mpp >= OVERVIEW_MPP,
+        );
         let mut canvas = Canvas::new(frame, self.blur_um);
         let mpp = canvas.frame.mpp;
         let away = if only.is_some() {
@@ -85,10 +92,16 @@ impl Renderer {
         let painter = Painter {
             anatomy: self.anatomy.as_ref(),
             lattice: &lattice,
-            widths: self.anatomy.widths(1.0),
+            weights: if away < 1.0 {
+                lattice.weights(self.anatomy.as_ref())
+            } else {
+                Vec::new()
+            },
             stain: self.stain,
+            tones: &self.tones,
             grain: texture::grain().mip(footprint),
             presence: 1.0 - away,
+            small: mpp > 3.0,
             seed: self.seed,
             only,
         };
@@ -105,12 +118,12 @@ impl Renderer {
 
     fn paint_tubes(&self, painter: &Painter<'_>, canvas: &mut Canvas) {
         let mpp = canvas.frame.mpp;
-        let fine = lattice_step_um(self.base_mpp, self.base_mpp);
+        let lattice = (mpp >= OVERVIEW_MPP).then_some(painter.lattice);
         for ring in rings_in(
             self.anatomy.as_ref(),
             canvas.frame.bounds_um(0.0),
-            fine,
             mpp,
+            lattice,
         ) {
             painter.paint_ring(canvas, &ring, painter.grain);
         }
@@ -174,40 +187,57 @@ impl Renderer {
     fn paint_ground(&self, canvas: &mut Canvas, lattice: &Lattice, away: f32, only: Option<usize>) {
         let mpp = canvas.frame.mpp;
         let looks = self.ground_looks(away);
+        let footprint_um = mpp.hypot(f64::from(self.blur_um));
         let ground = Ground {
             renderer: self,
             looks: &looks,
             widths: self.anatomy.widths(canvas.edge_um),
-            foam: self.foam(canvas, away),
+            foam: self.foam(canvas),
             foam_away: fade(mpp, FOAM_FADE_UM),
             edge_um: canvas.edge_um,
             only,
+            fat: self.anatomy.fat().unwrap_or(MATERIALS),
             fibre_turn: self.anatomy.fibre_angle().sin_cos(),
             grain_turn: GRAIN_ANGLE.sin_cos(),
-            footprint_um: mpp.hypot(f64::from(self.blur_um)),
+            fibre_mip: texture::fibres().mip(footprint_um),
+            grain_mip: texture::grain().mip(footprint_um),
         };
         let columns: Vec<(usize, f32)> = canvas.xs.iter().map(|&x| lattice.column(x)).collect();
-        let mut nodes = Vec::new();
+        let mut rows = Rows::default();
         let width = canvas.frame.width;
         for row in 0..canvas.frame.height {
             let y = canvas.frame.y_um(row as i64);
-            lattice.row(y, &mut nodes);
+            lattice.row(y, &mut rows.nodes);
+            ground.prepare(&mut rows, &columns);
             let line = &mut canvas.pixels[row * width..(row + 1) * width];
-            ground.paint_row(line, &canvas.xs, y, &columns, &nodes);
+            ground.paint_row(line, &canvas.xs, y, &rows);
         }
     }
 
-    fn foam(&self, canvas: &Canvas, _away: f32) -> Option<Foam> {
+    fn foam(&self, canvas: &Canvas) -> Option<Foam> {
         self.anatomy.fat()?;
         (canvas.frame.mpp < FOAM_FADE_UM.1)
             .then(|| Foam::new(self.seed, canvas.frame.bounds_um(0.0)))
+    }
+
+    /// Farthest place, µm, whose fields decide on a cell that reaches into the picture.
+    fn cell_margin_um(&self, frame: &Frame) -> f64 {
+        let cells = frame.mpp < CELLS_FADE_UM.1;
+        let reach = self
+            .anatomy
+            .populations()
+            .iter()
+            .map(|p| p.reach_um())
+            .fold(0.0, f64::max);
+        // Tubes are decided at their centres.
+        if cells { reach + 4.0 } else { 200.0 }
     }
 
     /// Noise of the sensor at level 0; a coarser pixel is a mean of many and has less.
     fn add_noise(&self, canvas: &mut Canvas) {
         let frame = &canvas.frame;
         let strength = self.noise * (self.base_mpp / frame.mpp).min(1.0) as f32;
-        if strength < 0.02 {
+        if strength < 0.08 {
             return;
         }
         let seed = mix(self.seed ^ frame.mpp.to_bits());
@@ -232,26 +262,13 @@ impl Renderer {
     }
 }
 
-/// Margin within which cells outside a picture may reach into it, µm.
-const CELL_MARGIN_UM: f64 = 64.0;
-
 /// Side of the patch on which a material's mean colour is measured, px of 1.5 µm.
 const PATCH_PX: usize = 128;
 
 /// Mean colour of a look with its textures, without cells.
 fn mean_of(look: &Look) -> Colour {
     let (fibres, grain) = (texture::fibres().mean(), texture::grain().mean());
-    textured(look, &fibres, &grain, 0.0)
-}
-
-#[inline]
-fn textured(look: &Look, fibres: &Texel, grain: &Texel, tint: f32) -> Colour {
-    let mut colour = add_scaled(look.base, look.tint, tint);
-    for i in 0..CHANNELS / 2 {
-        colour = add_scaled(colour, look.channels[i], fibres[i]);
-        colour = add_scaled(colour, look.channels[i + CHANNELS / 2], grain[i]);
-    }
-    colour
+    look.textured(&fibres, &grain, 0.0)
 }
 
 /// What painting the ground needs for every row.
@@ -263,66 +280,105 @@ struct Ground<'a> {
     foam_away: f32,
     edge_um: f32,
     only: Option<usize>,
+    /// Index of fat, beyond the last material where there is none.
+    fat: usize,
     fibre_turn: (f64, f64),
     grain_turn: (f64, f64),
-    footprint_um: f64,
+    fibre_mip: Mip<'a>,
+    grain_mip: Mip<'a>,
+}
+
+/// Buffers that are used again for every row.
+#[derive(Debug, Default)]
+struct Rows {
+    nodes: Vec<Fields>,
+    fields: Vec<Fields>,
+    weights: Vec<Weights>,
 }
 
 impl Ground<'_> {
-    fn paint_row(
-        &self,
-        line: &mut [Colour],
-        xs: &[f64],
-        y: f64,
-        columns: &[(usize, f32)],
-        nodes: &[Fields],
-    ) {
-        let fibre_mip = texture::fibres().mip(self.footprint_um);
-        let grain_mip = texture::grain().mip(self.footprint_um);
+    fn paint_row(&self, line: &mut [Colour], xs: &[f64], y: f64, rows: &Rows) {
         let ((fs, fc), (gs, gc)) = (self.fibre_turn, self.grain_turn);
-        for ((pixel, &x), &(column, t)) in line.iter_mut().zip(xs).zip(columns) {
-            let fields = lerp_fields(&nodes[column], &nodes[column + 1], t);
-            let weights = self.weights(&fields);
+        let mut clear_until = f64::MIN;
+        for (((pixel, &x), fields), weights) in
+            line.iter_mut().zip(xs).zip(&rows.fields).zip(&rows.weights)
+        {
             if weights[0] >= 1.0 {
                 *pixel = GLASS;
                 continue;
             }
             let (wu, wv) = (f64::from(fields[WARP_U]), f64::from(fields[WARP_V]));
-            let fibres = fibre_mip.sample(fc * x + fs * y + wu, fc * y - fs * x + wv);
-            let grain = grain_mip.sample(gc * x + gs * y + 0.3 * wv, gc * y - gs * x + 0.3 * wu);
-            let mut colour = self.mix(&weights, &fibres, &grain, fields[TINT]);
-            if let Some(fat) = self.renderer.anatomy.fat().filter(|&m| weights[m] > 0.0) {
-                colour = self.add_fat(colour, weights[fat], fat, x, y);
+            let fibres = self
+                .fibre_mip
+                .sample(fc * x + fs * y + wu, fc * y - fs * x + wv);
+            let grain = self
+                .grain_mip
+                .sample(gc * x + gs * y + 0.3 * wv, gc * y - gs * x + 0.3 * wu);
+            *pixel = self.mix(weights, &fibres, &grain, fields[TINT]);
+            if self.fat < MATERIALS && weights[self.fat] > 0.0 {
+                *pixel = self.add_fat(*pixel, weights[self.fat], (x, y), &mut clear_until);
             }
-            *pixel = colour;
         }
     }
 
-    #[inline]
-    fn weights(&self, fields: &Fields) -> Weights {
+    /// Fields and weights of the row at `y`, from the lattice's row of nodes.
+    fn prepare(&self, rows: &mut Rows, columns: &[(usize, f32)]) {
+        rows.fields.clear();
+        let nodes = &rows.nodes;
+        rows.fields.extend(
+            columns
+                .iter()
+                .map(|&(column, t)| lerp_fields(&nodes[column], &nodes[column + 1], t)),
+        );
         match self.only {
-            None => self.renderer.anatomy.weights(fields, &self.widths),
-            Some(material) => std::array::from_fn(|i| if i == material { 1.0 } else { 0.0 }),
+            None => {
+                self.renderer
+                    .anatomy
+                    .weights_row(&rows.fields, &self.widths, &mut rows.weights)
+            }
+            Some(material) => {
+                rows.weights.clear();
+                rows.weights.resize(
+                    columns.len(),
+                    std::array::from_fn(|i| if i == material { 1.0 } else { 0.0 }),
+                );
+            }
         }
     }
 
     #[inline]
     fn mix(&self, weights: &Weights, fibres: &Texel, grain: &Texel, tint: f32) -> Colour {
-        let mut colour = [0.0; 4];
+        let mut mixed = Look::default();
         for (look, &weight) in self.looks.iter().zip(weights) {
+            if weight >= 1.0 {
+                return look.textured(fibres, grain, tint);
+            }
             if weight > 0.0 {
-                colour = add_scaled(colour, textured(look, fibres, grain, tint), weight);
+                mixed.add(look, weight);
             }
         }
-        colour
+        mixed.textured(fibres, grain, tint)
     }
 
-    /// The ground of fat is its walls; what is not wall is empty.
-    fn add_fat(&self, colour: Colour, weight: f32, _material: usize, x: f64, y: f64) -> Colour {
+    /// The ground of fat is its walls; what is not wall is empty. Up to `clear_until` (µm along
+    /// the row) there is no wall and no need to look for one.
+    fn add_fat(
+        &self,
+        colour: Colour,
+        weight: f32,
+        (x, y): (f64, f64),
+        clear_until: &mut f64,
+    ) -> Colour {
         let Some(foam) = &self.foam else {
             return colour;
         };
-        let open = (1.0 - foam.wall(x, y, self.edge_um)) * (1.0 - self.foam_away);
+        let mut wall = 0.0;
+        if x >= *clear_until {
+            let (share, clear_um) = foam.wall(x, y, self.edge_um);
+            wall = share;
+            *clear_until = x + f64::from(clear_um);
+        }
+        let open = (1.0 - wall) * (1.0 - self.foam_away);
         let empty: Colour = [239.0, 236.0, 238.0, 0.0];
         lerp(colour, empty, open * weight)
     }

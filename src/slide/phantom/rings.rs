@@ -2,7 +2,11 @@
 //! outline; what one sees depends on the depth below that outline.
 
 use super::anatomy::{Anatomy, Candidate};
+use super::frame::Lattice;
 use super::hash::{Draws, cell_hash, mix};
+
+/// Detail finer than this, µm, does not decide on a tube.
+const FATE_STEP_UM: f64 = 8.0;
 
 /// Places where tubes of one kind may grow: a jittered, turned, staggered grid.
 #[derive(Debug, Clone)]
@@ -13,6 +17,8 @@ pub struct RingFamily {
     pub pitch_um: (f64, f64),
     /// How far a place strays, as a share of the pitch (0–1).
     pub jitter: (f64, f64),
+    /// How far a line of the grid slides along itself, as a share of the pitch.
+    pub stagger: f64,
     /// Angle of the grid, radians.
     pub angle: f64,
     /// Farthest that any tube reaches from its centre, µm.
@@ -69,11 +75,13 @@ impl Ring {
         let u = (self.axis.0 * dx + self.axis.1 * dy) as f32;
         let v = (self.axis.0 * dy - self.axis.1 * dx) as f32;
         let end = u - u.clamp(-self.half_um, self.half_um);
-        let rho = end.hypot(v).max(1e-3);
+        let rho = (end * end + v * v).sqrt().max(1e-3);
         let (c, s) = if self.half_um > 0.0 {
             // Along a bar the outline wavers with the place, not with the angle.
-            let t = u / (self.half_um + self.radius_um) * 2.2;
-            (t.cos(), t.sin() * v.signum())
+            // Half the tangent gives a point of the circle without a cosine.
+            let q = u / (self.half_um + self.radius_um) * 1.6;
+            let k = 1.0 / (1.0 + q * q);
+            ((1.0 - q * q) * k, 2.0 * q * k * v.signum())
         } else {
             (end / rho, v / rho)
         };
@@ -93,6 +101,16 @@ impl Ring {
     pub fn reach_um(&self) -> f64 {
         let lobes: f32 = self.lobes.iter().map(|l| l.0.hypot(l.1)).sum();
         f64::from(self.half_um + self.radius_um * (1.0 + lobes) + 2.0)
+    }
+
+    /// Half width and half height of the box that encloses it, µm.
+    pub fn half_box_um(&self) -> (f64, f64) {
+        let round = self.reach_um() - f64::from(self.half_um);
+        let along = f64::from(self.half_um);
+        (
+            round + along * self.axis.0.abs(),
+            round + along * self.axis.1.abs(),
+        )
     }
 
     /// Length of the outline, µm.
@@ -138,15 +156,21 @@ impl Ring {
 /// grid order, so that overlaps are painted alike whatever rectangle is asked for.
 ///
 /// Families too small to see at `mpp` are left out. A tube's fate is decided by the fields of the
-/// finest lattice (`lattice_um`), so that it is the same at every scale.
-pub fn rings_in(anatomy: &dyn Anatomy, bounds: [f64; 4], lattice_um: f64, mpp: f64) -> Vec<Ring> {
+/// slide itself, so that it is the same at every scale; only overviews pass the `lattice` that
+/// they draw, because looking at every place anew would cost them more than all else.
+pub fn rings_in(
+    anatomy: &dyn Anatomy,
+    bounds: [f64; 4],
+    mpp: f64,
+    lattice: Option<&Lattice>,
+) -> Vec<Ring> {
     let mut rings = Vec::new();
     for (index, family) in anatomy.ring_families().iter().enumerate() {
         if mpp > family.drop_above_mpp {
             continue;
         }
         family.for_each_place(bounds, |x, y, hash, id| {
-            let fields = anatomy.fields(x, y, lattice_um);
+            let fields = lattice.map_or_else(|| anatomy.fields(x, y, FATE_STEP_UM), |l| l.at(x, y));
             let id = (index as u32 + 1) << 28 | id;
             rings.extend(anatomy.ring(
                 index,
@@ -177,7 +201,7 @@ impl RingFamily {
         for iv in (v0 / pv).floor() as i64 - 1..=(v1 / pv).ceil() as i64 + 1 {
             // Every line is shifted by its own amount: no columns, as in a wall of bricks.
             let shift = f64::from(Draws::new(cell_hash(self.seed ^ 0xb41c, iv, 0)).unit());
-            let stagger = shift * 0.35 + 0.5 * iv.rem_euclid(2) as f64;
+            let stagger = shift * self.stagger + 0.5 * iv.rem_euclid(2) as f64;
             for iu in (u0 / pu).floor() as i64 - 2..=(u1 / pu).ceil() as i64 + 1 {
                 let hash = cell_hash(self.seed, iu, iv);
                 let mut draws = Draws::new(hash);

@@ -194,8 +194,8 @@ type KnobRow = (&'static str, f64, f64, f64, f64);
 
 const BRAIN_KNOBS: [KnobRow; 6] = [
     ("background", 0.0, 0.3, 2.0, 0.0),
-    ("grey_matter", 0.43, 0.4, 60.0, 0.35),
-    ("white_matter", 0.42, 0.3, 90.0, 0.35),
+    ("grey_matter", 0.43, 0.4, 60.0, 0.15),
+    ("white_matter", 0.42, 0.3, 90.0, 0.15),
     ("leptomeninges", 0.05, 0.5, 3.0, 0.35),
     ("superficial", 0.08, 0.4, 40.0, 0.5),
     ("exclude", 0.02, 0.5, 8.0, 0.0),
@@ -213,7 +213,7 @@ const BREAST_KNOBS: [KnobRow; 6] = [
 const COLON_KNOBS: [KnobRow; 3] = [
     ("background", 0.0, 0.3, 3.0, 0.0),
     ("gland", 0.30, 0.5, 1.5, 0.4),
-    ("stroma", 0.70, 0.4, 20.0, 0.4),
+    ("stroma", 0.70, 0.4, 20.0, 0.8),
 ];
 
 fn preset_rows(tissue: Tissue) -> &'static [KnobRow] {

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::hash::periodic_noise;
+use super::stain::add_scaled;
 
 /// Side of a table, texels; a power of two.
 const SIDE: usize = 512;
@@ -19,58 +20,88 @@ pub const TEXEL_UM: f64 = 0.5;
 /// Four channels at one place.
 pub type Texel = [f32; 4];
 
+/// A texel as stored: four signed bytes, so that the tables stay in the processor's cache.
+type Packed = [i8; 4];
+
+/// What one unit of each stored channel stands for.
+type Units = [f32; 4];
+
 /// One table with its mip chain, finest first.
 #[derive(Debug)]
 pub struct Texture {
-    mips: Vec<Vec<Texel>>,
+    mips: Vec<Vec<Packed>>,
+    units: Units,
+    mean: Texel,
 }
 
 /// The level of a mip chain that fits a pixel footprint.
 #[derive(Debug, Clone, Copy)]
 pub struct Mip<'a> {
-    texels: &'a [Texel],
-    side: usize,
+    texels: &'a [Packed],
+    mask: usize,
+    blocks: usize,
     per_um: f64,
+    units: Units,
 }
 
+/// Texels lie in blocks of 4 × 4, one cache line each: pixels walk across the table at an angle.
+#[inline]
+fn place(x: usize, y: usize, blocks: usize) -> usize {
+    (((y >> 2) * blocks + (x >> 2)) << 4) | ((y & 3) << 2) | (x & 3)
+}
+
+/// Levels smaller than a block are left out.
+const COARSEST_SIDE: usize = 4;
+
 impl Texture {
-    fn generate(texel: fn(f64, f64) -> Texel) -> Self {
+    fn generate(texel: fn(f64, f64) -> Texel, units: Units) -> Self {
         let step = 1.0 / SIDE as f64;
-        let base: Vec<Texel> = (0..SIDE * SIDE)
+        let mut level: Vec<Texel> = (0..SIDE * SIDE)
             .into_par_iter()
             .map(|i| texel((i % SIDE) as f64 * step, (i / SIDE) as f64 * step))
             .collect();
-        let mut mips = vec![base];
+        let mut mips = Vec::new();
         let mut side = SIDE;
-        while side > 1 {
-            let Some(finer) = mips.last() else { break };
-            let half = halve(finer, side);
-            mips.push(half);
+        while side >= COARSEST_SIDE {
+            mips.push(pack(&level, side, &units));
+            level = halve(&level, side);
             side /= 2;
         }
-        Self { mips }
+        let count = level.len().max(1) as f32;
+        let mean = std::array::from_fn(|c| level.iter().map(|t| t[c]).sum::<f32>() / count);
+        Self { mips, units, mean }
     }
 
-    /// The mip whose texels are nearest to `footprint_um`.
+    /// The mip whose texels are somewhat finer than `footprint_um`: bilinear samples of those
+    /// average over about as much as a pixel does.
     pub fn mip(&self, footprint_um: f64) -> Mip<'_> {
-        let wanted = (footprint_um / TEXEL_UM).max(1.0).log2().round() as usize;
+        let wanted = (footprint_um * 0.7 / TEXEL_UM).max(1.0).log2().round() as usize;
         let level = wanted.min(self.mips.len() - 1);
         let side = SIDE >> level;
+        let per_um = 1.0 / (TEXEL_UM * (1_u32 << level) as f64);
         Mip {
             texels: &self.mips[level],
-            side,
-            per_um: 1.0 / (TEXEL_UM * (1_u32 << level) as f64),
+            mask: side - 1,
+            blocks: side / 4,
+            per_um,
+            units: self.units,
         }
     }
 
     /// Mean of every channel.
     pub fn mean(&self) -> Texel {
-        self.mips
-            .last()
-            .and_then(|m| m.first())
-            .copied()
-            .unwrap_or_default()
+        self.mean
     }
+}
+
+fn pack(level: &[Texel], side: usize, units: &Units) -> Vec<Packed> {
+    let mut packed = vec![[0; 4]; side * side];
+    for (i, texel) in level.iter().enumerate() {
+        // `as i8` saturates, which cuts off the rarest peaks.
+        packed[place(i % side, i / side, side / 4)] =
+            std::array::from_fn(|c| (texel[c] / units[c]).round() as i8);
+    }
+    packed
 }
 
 fn halve(finer: &[Texel], side: usize) -> Vec<Texel> {
@@ -84,32 +115,40 @@ fn halve(finer: &[Texel], side: usize) -> Vec<Texel> {
     (0..half * half).map(mean).collect()
 }
 
-/// Added to coordinates before truncation, so that truncating is rounding down.
-const POSITIVE: f64 = 16_777_216.0;
+/// 1.5 · 2^52: adding it rounds to a whole number and leaves that number in the low bits, which
+/// is several times faster than a conversion.
+const ROUNDING: f64 = 6_755_399_441_055_744.0;
 
 impl Mip<'_> {
     /// Bilinear sample at (`u`, `v`) µm of texture space; any finite value within ±8 m.
-    #[inline]
+    #[inline(never)] // inlined, the compiler breaks its vectors up
     pub fn sample(&self, u: f64, v: f64) -> Texel {
-        let (u, v) = (
-            u * self.per_um - 0.5 + POSITIVE,
-            v * self.per_um - 0.5 + POSITIVE,
+        // Texel centres lie at halves: rounding u − 1 down by half a texel and a half.
+        let (u, v) = (u * self.per_um - 1.0, v * self.per_um - 1.0);
+        let (ru, rv) = (u + ROUNDING, v + ROUNDING);
+        let (fu, fv) = (
+            (u - (ru - ROUNDING)) as f32 + 0.5,
+            (v - (rv - ROUNDING)) as f32 + 0.5,
         );
-        let (iu, iv) = (u as i64, v as i64);
-        let (fu, fv) = ((u - iu as f64) as f32, (v - iv as f64) as f32);
-        let mask = self.side - 1;
-        let (x0, y0) = (iu as usize & mask, iv as usize & mask);
-        let (x1, y1) = ((x0 + 1) & mask, (y0 + 1) & mask);
-        let (r0, r1) = (y0 * self.side, y1 * self.side);
-        let (a, b) = (self.texels[r0 + x0], self.texels[r0 + x1]);
-        let (c, d) = (self.texels[r1 + x0], self.texels[r1 + x1]);
-        std::array::from_fn(|i| {
-            let top = a[i] + (b[i] - a[i]) * fu;
-            let bottom = c[i] + (d[i] - c[i]) * fu;
-            top + (bottom - top) * fv
-        })
+        let (x0, y0) = (
+            ru.to_bits() as usize & self.mask,
+            rv.to_bits() as usize & self.mask,
+        );
+        let (x1, y1) = ((x0 + 1) & self.mask, (y0 + 1) & self.mask);
+        let at = |x: usize, y: usize| self.texels[place(x, y, self.blocks)].map(f32::from);
+        let (left, right) = (1.0 - fu, fu);
+        let (top, bottom) = (1.0 - fv, fv);
+        let sum = add_scaled([0.0; 4], at(x0, y0), left * top);
+        let sum = add_scaled(sum, at(x1, y0), right * top);
+        let sum = add_scaled(sum, at(x0, y1), left * bottom);
+        let sum = add_scaled(sum, at(x1, y1), right * bottom);
+        std::array::from_fn(|i| sum[i] * self.units[i])
     }
 }
+
+/// Units of channels that swing about 0, up to ±4, and of shares of 0–1.
+const SWING: f32 = 1.0 / 32.0;
+const SHARE: f32 = 1.0 / 127.0;
 
 /// Noise of `cx`·`cy` cells over the unit square.
 fn cells(seed: u64, x: f64, y: f64, cx: i64, cy: i64) -> f64 {
@@ -153,13 +192,13 @@ fn grain_texel(x: f64, y: f64) -> Texel {
 /// The table with a direction; its fibres run along u.
 pub fn fibres() -> &'static Texture {
     static TABLE: OnceLock<Texture> = OnceLock::new();
-    TABLE.get_or_init(|| Texture::generate(fibre_texel))
+    TABLE.get_or_init(|| Texture::generate(fibre_texel, [SWING, SWING, SHARE, SWING]))
 }
 
 /// The table without a direction.
 pub fn grain() -> &'static Texture {
     static TABLE: OnceLock<Texture> = OnceLock::new();
-    TABLE.get_or_init(|| Texture::generate(grain_texel))
+    TABLE.get_or_init(|| Texture::generate(grain_texel, [SWING, SHARE, SHARE, SWING]))
 }
 
 #[cfg(test)]
@@ -171,7 +210,7 @@ mod tests {
         let texture = grain();
         let far = texture.mip(1e9).sample(3.0, 4.0);
         for (a, b) in far.iter().zip(texture.mean()) {
-            assert!((a - b).abs() < 1e-6);
+            assert!((a - b).abs() < 0.05);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Painting tubes: epithelium, lumen and mucus of crypts and ducts, walls and blood of vessels.
 
 use super::anatomy::cover;
-use super::canvas::{Blob, Canvas};
+use super::canvas::{Blob, Canvas, norm};
 use super::cells::Painter;
 use super::hash::{Draws, cell_hash, mix};
 use super::rings::{Ring, RingKind};
@@ -45,10 +45,10 @@ impl Painter<'_> {
         match ring.kind {
             RingKind::Crypt => {
                 let mean = |base: Colour, h: f32, share: f32| lerp(base, c(h, 0.25), share * away);
-                let basal = mean(c(0.22, 0.46), 1.1, 0.42);
-                let goblets = |base: Colour| lerp(base, c(0.16, 0.10), 0.45 * away);
-                let apical = goblets(mean(c(0.20, 0.44), 1.1, 0.10));
-                let lumen = lerp(GLASS, c(0.10, 0.14), 0.6);
+                let basal = mean(c(0.16, 0.45), 1.1, 0.36);
+                let goblets = |base: Colour| lerp(base, c(0.15, 0.20), 0.45 * away);
+                let apical = goblets(mean(c(0.12, 0.42), 1.1, 0.10));
+                let lumen = lerp(GLASS, c(0.08, 0.20), 0.75);
                 Profile {
                     layers: [
                         (0.0, c(0.06, 0.42), 0.8),
@@ -57,7 +57,7 @@ impl Painter<'_> {
                         (wall, lumen, 2.0),
                     ],
                     grain: self.stain.slope(0.2, 0.45, 0.06, 0.10),
-                    wisps: self.difference((0.05, 0.05), (0.22, 0.30)),
+                    wisps: self.difference((0.05, 0.05), (0.16, 0.20)),
                 }
             }
             RingKind::Duct => {
@@ -71,7 +71,7 @@ impl Painter<'_> {
                         (wall + 1.0, secretion, 1.0),
                     ],
                     grain: self.stain.slope(0.2, 0.4, 0.05, 0.08),
-                    wisps: self.difference((0.03, 0.05), (0.06, 0.30)),
+                    wisps: self.difference((0.03, 0.05), (0.05, 0.14)),
                 }
             }
             RingKind::Vessel => {
@@ -91,10 +91,10 @@ impl Painter<'_> {
             }
             RingKind::Capillary => Profile {
                 layers: [
-                    (0.0, c(0.02, 0.08), 1.0),
-                    (1.2, c(0.14, 0.50), 0.8),
-                    (2.4, c(0.03, 0.14), 0.8),
-                    (3.0, c(0.03, 0.14), 0.8),
+                    (0.0, c(0.06, 0.18), 1.0),
+                    (0.8, c(0.16, 0.52), 0.8),
+                    (2.2, c(0.06, 0.22), 0.8),
+                    (3.0, c(0.06, 0.22), 0.8),
                 ],
                 grain: [0.0; 4],
                 wisps: [0.0; 4],
@@ -104,17 +104,17 @@ impl Painter<'_> {
 
     fn paint_crypt_cells(&self, canvas: &mut Canvas, ring: &Ring) {
         let mut draws = Draws::new(ring.hash);
-        let count = (ring.perimeter_um() / 4.3) as u32;
+        let count = (ring.perimeter_um() / 5.4) as u32;
         let wall = ring.wall_um;
         let step = 1.0 / count.max(1) as f32;
-        let goblet = self.stain.colour(0.13, 0.07);
+        let goblet = self.stain.colour(0.10, 0.15);
         for i in 0..count {
             let along = (i as f32 + draws.range(-0.3, 0.3)).max(0.0) * step;
             if draws.unit() < 0.5 {
                 // A goblet: mucus that swells towards the lumen.
                 let (at, out) = ring.wall_point(along, wall * draws.range(0.58, 0.78));
                 let (a, b) = (draws.range(4.4, 6.4), draws.range(2.8, 4.2));
-                let colour = lerp(goblet, self.stain.colour(0.26, 0.12), draws.unit());
+                let colour = lerp(goblet, self.stain.colour(0.20, 0.24), draws.unit());
                 let rim = self.stain.slope(0.2, 0.4, 0.16, 0.20);
                 let blob = Blob {
                     taper: 0.22,
@@ -125,8 +125,8 @@ impl Painter<'_> {
                 canvas.paint(&blob, self.grain);
             }
             let (at, out) = ring.wall_point(along, 7.2 + draws.range(-2.2, 4.2));
-            let size = (draws.range(3.6, 5.2), draws.range(1.75, 2.5));
-            let blob = self.nucleus(at, size, out, 1.12 * draws.range(0.82, 1.18));
+            let size = (draws.range(3.5, 4.9), draws.range(1.7, 2.4));
+            let blob = self.nucleus(at, size, out, 1.15 * draws.range(0.8, 1.2));
             canvas.paint(&blob, self.grain);
         }
     }
@@ -208,11 +208,11 @@ fn red_cell() -> Colour {
 }
 
 fn fill(canvas: &mut Canvas, ring: &Ring, profile: &Profile, texture: Mip<'_>) {
-    let reach = ring.reach_um() + f64::from(canvas.edge_um);
     let edge = canvas.edge_um;
-    let columns = canvas.frame.columns(ring.x, reach);
+    let (hx, hy) = ring.half_box_um();
+    let columns = canvas.frame.columns(ring.x, hx + f64::from(edge));
     let lumen_at = profile.layers[3].0;
-    for row in canvas.frame.rows(ring.y, reach) {
+    for row in canvas.frame.rows(ring.y, hy + f64::from(edge)) {
         let y = canvas.frame.y_um(row as i64);
         for col in columns.clone() {
             let x = canvas.xs[col];
@@ -223,7 +223,7 @@ fn fill(canvas: &mut Canvas, ring: &Ring, profile: &Profile, texture: Mip<'_>) {
             }
             let mut colour = profile.layers[0].1;
             for &(from, next, soft) in &profile.layers[1..] {
-                colour = lerp(colour, next, cover(depth - from, edge.hypot(soft)));
+                colour = lerp(colour, next, cover(depth - from, norm(edge, soft)));
             }
             let t = texture.sample(x, y);
             let lumen = cover(depth - lumen_at, edge + 2.0);
