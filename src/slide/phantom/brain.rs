@@ -287,20 +287,20 @@ fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
     );
     let upper = Material::new(
         1,
-        0.15,
-        0.38,
+        0.19,
+        0.37,
         [0.01, 0.0, 0.0, 0.02, 0.09, 0.20, 0.30, 0.03],
     );
     let lower = Material::new(
         1,
-        0.14,
-        0.40,
+        0.18,
+        0.38,
         [0.02, 0.0, 0.0, 0.02, 0.09, 0.20, 0.30, 0.03],
     );
     let white = Material::new(
         2,
-        0.14,
-        0.46,
+        0.10,
+        0.51,
         [0.08, 0.04, 0.10, 0.05, 0.05, 0.16, 0.50, 0.02],
     );
     let fold = Material::new(

@@ -147,7 +147,11 @@ impl Painter<'_> {
 
     /// Chance that a candidate place of a population holds a cell, at every node of the lattice.
     fn chances(&self, population: &Population) -> Vec<f32> {
-        let chance = |weights: &Weights| {
+        let chance = |weights: &Weights| -> f32 {
+            // No cell hangs over the edge of the tissue.
+            if weights[0] > 0.02 {
+                return 0.0;
+            }
             weights
                 .iter()
                 .zip(population.chance)

@@ -51,9 +51,6 @@ pub struct PhantomSource {
     lattice_um: f64,
 }
 
-/// The part of a region that lies on the level, and where in the region it begins, px.
-type PlacedFrame = (Frame, (usize, usize));
-
 impl PhantomSource {
     /// Builds the slide; fast, nothing is drawn yet.
     ///
@@ -185,7 +182,7 @@ impl PhantomSource {
     }
 
     /// The part of `region` inside the level, and where it lies in the region.
-    fn clip(&self, level: usize, region: LevelRegion) -> Result<Option<PlacedFrame>, SlideError> {
+    fn clip(&self, level: usize, region: LevelRegion) -> Result<Option<Clipped>, SlideError> {
         let fail = |reason: String| SlideError::Region {
             slide: self.info.name.clone(),
             level,
@@ -270,6 +267,9 @@ impl SlideSource for PhantomSource {
         })
     }
 }
+
+/// Pixels of a region that lie within the level, and where they lie in the region (left, top).
+type Clipped = (Frame, (usize, usize));
 
 fn is_sane(origin: UmPoint, mpp: f64, width: u32, height: u32) -> bool {
     let area = u64::from(width) * u64::from(height);
