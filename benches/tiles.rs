@@ -44,8 +44,8 @@ fn phantom(c: &mut Criterion) {
     group.finish();
 }
 
-/// The same 480 px tile through OpenSlide alone and through `SlideSource`; both decode each time a
-/// different place, because OpenSlide keeps what it decoded.
+/// The same 480 px tiles through OpenSlide alone and through `SlideSource`, decoded before: what is
+/// added where the decoder does least. `parfocal bench` measures tiles that are decoded afresh.
 fn openslide(c: &mut Criterion) {
     let folder =
         std::env::var_os("PARFOCAL_SHARED_DATA").unwrap_or_else(|| "../shared/data".into());

@@ -26,15 +26,25 @@ pub enum ScreenPx {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Um {}
 
+/// A place on the slide, level-0 px.
 pub type SlidePoint = euclid::Point2D<f64, SlidePx>;
+/// A way on the slide, level-0 px.
 pub type SlideVector = euclid::Vector2D<f64, SlidePx>;
+/// A width and height on the slide, level-0 px.
 pub type SlideSize = euclid::Size2D<f64, SlidePx>;
+/// An upright rectangle on the slide, level-0 px.
 pub type SlideRect = euclid::Box2D<f64, SlidePx>;
+/// A place on one level, level px.
 pub type LevelPoint = euclid::Point2D<f64, LevelPx>;
+/// A place in a view, physical px from its top-left corner.
 pub type ScreenPoint = euclid::Point2D<f64, ScreenPx>;
+/// A way in a view, physical px.
 pub type ScreenVector = euclid::Vector2D<f64, ScreenPx>;
+/// Width and height of a view, physical px.
 pub type ScreenSize = euclid::Size2D<f64, ScreenPx>;
+/// A place on the glass, µm from the slide's origin.
 pub type UmPoint = euclid::Point2D<f64, Um>;
+/// A width and height on the glass, µm.
 pub type UmSize = euclid::Size2D<f64, Um>;
 
 /// An integer rectangle of one pyramid level: what a tile covers. `origin` may be negative or

@@ -390,3 +390,20 @@ fn a_phantom_is_rendered_without_a_file() {
     let output = render(Path::new("phantom:moon"), &out, &place);
     assert_fails_naming(&output, "phantom:moon");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_the_window_says_what_to_do() {
+    let settings = tempfile::tempdir().unwrap();
+    let output = parfocal()
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .env("PARFOCAL_CONFIG_DIR", settings.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("no display answers"), "{text}");
+    assert!(!text.contains("registry"), "speaks of source files: {text}");
+}

@@ -182,6 +182,7 @@ fn nothing_panics_on_purpose() {
                 ".unwrap()",
                 ".expect(",
                 "panic!(",
+                "unreachable!(",
                 "todo!(",
                 "unimplemented!(",
                 "dbg!(",

@@ -8,7 +8,6 @@ mod screen;
 mod shared_data;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use screen::{Picture, Screen};
 
@@ -58,5 +57,4 @@ fn a_slide_opens_zooms_follows_the_hand_and_fits_again() {
     screen.settled("linked views open", |picture: &Picture| {
         picture.difference(&whole, MIDDLE, (0, 0)) > 4.0
     });
-    std::thread::sleep(Duration::from_millis(200));
 }

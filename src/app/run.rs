@@ -180,7 +180,21 @@ pub fn run(mut slides: Vec<PathBuf>) -> anyhow::Result<()> {
         native,
         Box::new(|creation| Ok(Box::new(App::in_window(creation, options)?))),
     )
-    .map_err(|error| anyhow::anyhow!("can't open a window: {error}"))
+    .map_err(|error| anyhow::anyhow!("can't open a window: {}", why_no_window(&error)))
+}
+
+/// In words that tell what to do; the libraries' own speak of their source files.
+fn why_no_window(error: &eframe::Error) -> String {
+    tracing::debug!("no window: {error:?}");
+    match error {
+        eframe::Error::AppCreation(reason) => reason.to_string(),
+        eframe::Error::Wgpu(reason) => format!(
+            "no graphics driver answers ({reason}); on Debian and Ubuntu, mesa-vulkan-drivers draws on the processor"
+        ),
+        _ => "no display answers; on Linux, DISPLAY or WAYLAND_DISPLAY has to name one. \
+              `parfocal render` draws without a window"
+            .into(),
+    }
 }
 
 fn wgpu_options() -> egui_wgpu::WgpuConfiguration {
