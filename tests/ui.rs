@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
-use parfocal::app::command::{Command, Layout};
+use parfocal::app::command::{CameraMove, Command, Layout};
 use parfocal::app::state::PaneIndex;
 use parfocal::app::{App, AppOptions, Gpu};
+use parfocal::geometry::SlidePoint;
 use parfocal::gpu::device;
 
 const FIRST: PaneIndex = PaneIndex::First;
@@ -24,6 +25,10 @@ struct Window {
 
 impl Window {
     fn open(slides: Vec<PathBuf>, folder: tempfile::TempDir) -> Self {
+        Self::open_at(1.0, slides, folder)
+    }
+
+    fn open_at(px_per_point: f32, slides: Vec<PathBuf>, folder: tempfile::TempDir) -> Self {
         let mut setup = egui_wgpu::WgpuSetupCreateNew::without_display_handle();
         setup.device_descriptor = std::sync::Arc::new(device::descriptor);
         let setup = egui_wgpu::WgpuSetup::CreateNew(setup);
@@ -40,6 +45,7 @@ impl Window {
         });
         let harness = Harness::builder()
             .with_size(egui::vec2(1000.0, 600.0))
+            .with_pixels_per_point(px_per_point)
             .renderer(egui_kittest::wgpu::WgpuTestRenderer::from_render_state(
                 render_state,
             ))
@@ -60,11 +66,15 @@ impl Window {
 
     /// A window with a slide that the test makes: 0.25 µm/px, every pixel its own colour.
     fn with_made_slide() -> Self {
+        Self::with_made_slide_at(1.0)
+    }
+
+    fn with_made_slide_at(px_per_point: f32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("made.tif");
         let levels = [(2048, 1536), (512, 384)];
         std::fs::write(&path, shared_data::scaled_tiff(&levels, 64, 40_000, 3)).unwrap();
-        let mut window = Self::open(vec![path], folder);
+        let mut window = Self::open_at(px_per_point, vec![path], folder);
         window.until("the slide is sharp", Window::is_sharp);
         window
     }
@@ -117,6 +127,7 @@ impl Window {
         let picture = self.harness.render().unwrap();
         let label = self.pane_label(FIRST);
         let at = self.harness.get_by_label(&label).rect().center();
+        let at = at * self.harness.ctx.pixels_per_point();
         let [r, g, b, _] = picture.get_pixel(at.x as u32, at.y as u32).0;
         let view = *self.app().state().view(FIRST).unwrap();
         ([r, g, b], (view.center.x as u32, view.center.y as u32))
@@ -138,10 +149,25 @@ impl Window {
 
 #[test]
 fn a_slide_opens_and_its_own_pixels_are_drawn() {
-    let mut window = Window::with_made_slide();
+    its_own_pixels_are_drawn(1.0);
+}
+
+#[test]
+fn on_a_dense_screen_a_slide_px_is_a_physical_px() {
+    its_own_pixels_are_drawn(2.0);
+    its_own_pixels_are_drawn(1.5);
+}
+
+fn its_own_pixels_are_drawn(px_per_point: f32) {
+    let mut window = Window::with_made_slide_at(px_per_point);
     window.click("40x");
     window.until("40x is sharp", Window::is_sharp);
     assert!((window.um_per_screen_px(FIRST) - 0.25).abs() < 1e-9);
+    // Away from where the colours start anew.
+    let place = CameraMove::CenterOn(SlidePoint::new(900.0, 700.0));
+    let app = window.harness.state_mut().as_mut().unwrap();
+    app.command(Command::Camera(FIRST, place));
+    window.until("the place is sharp", Window::is_sharp);
     let (drawn, (x, y)) = window.middle();
     let wanted = shared_data::colour(x, y, 0);
     for (value, want) in drawn.iter().zip(wanted) {
