@@ -9,7 +9,7 @@ use std::time::Duration;
 use image::{DynamicImage, ImageFormat, RgbImage, RgbaImage};
 use parfocal::geometry::{LevelRegion, Mpp, SlidePoint};
 use parfocal::slide::image_file::ImageFileSource;
-use parfocal::slide::openslide::OpenSlideSource;
+use parfocal::slide::openslide::{BareReader, OpenSlideSource};
 use parfocal::slide::{
     MAX_REGION_PX, OPEN_TIMEOUT, ScaleOrigin, SlideSource, open, open_with_timeout,
 };
@@ -570,4 +570,32 @@ fn an_unreadable_region_is_an_error_of_that_region() {
         error.contains("unreadable.svs") && error.contains("'thumbnail'"),
         "{error}"
     );
+}
+
+#[test]
+fn regions_are_openslides_own_pixels() {
+    let Some(path) = shared_data::file("slides/CMU-1-Small-Region.svs") else {
+        return;
+    };
+    let bare = BareReader::open(&path).unwrap();
+    let slide = open(&path).unwrap();
+    for (x, y) in [(0, 0), (239, 481), (1701, 2500)] {
+        let region = region(x, y, 500, 300);
+        // OpenSlide gives native words of ARGB.
+        let words = bare.read(region).unwrap();
+        let words = words
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|w| u32::from_ne_bytes(*w));
+        let wanted = words.map(|word| {
+            let [a, r, g, b] = word.to_be_bytes();
+            [r, g, b, a]
+        });
+        let read = slide.read_region(0, region).unwrap();
+        assert!(
+            read.data.as_chunks::<4>().0.iter().copied().eq(wanted),
+            "at {x}, {y}"
+        );
+    }
 }
