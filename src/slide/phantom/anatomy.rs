@@ -20,47 +20,47 @@ pub const WARP_V: usize = 5;
 /// Slow unevenness of the stain, about ±1.
 pub const TINT: usize = 6;
 
-/// Values of a program's noises at a point; unused ones are 0.
-pub type Noises = [f64; 10];
+/// Number of materials a program may have.
+pub const MATERIALS: usize = 8;
 
-/// Noise that roughens the outline.
-const OUTLINE_NOISE: usize = 0;
-/// Noises of the fibres' course and of the stain.
-const WARP_U_NOISE: usize = 1;
-const WARP_V_NOISE: usize = 2;
-const TINT_NOISE: usize = 3;
-/// Index of a program's own first noise.
-pub const OWN_NOISE: usize = 4;
+/// Number of noises that a program may have.
+pub const NOISES: usize = 9;
 
-/// Evaluates `noises` at one point.
-pub fn sample_noises(noises: &[Field], x: f64, y: f64, step_um: f64) -> Noises {
-    let mut out = Noises::default();
-    for (value, noise) in out.iter_mut().zip(noises) {
-        *value = noise.at(x, y, step_um);
+/// Values of a program's noises at a point, the common ones first.
+pub type Noises = [f64; NOISES];
+
+/// The first noise that is a program's own.
+pub const OWN: usize = 4;
+
+/// The values of `fields` at (`x`, `y`) µm.
+pub fn noises_at(fields: &[Field], x: f64, y: f64, step_um: f64) -> Noises {
+    let mut out = [0.0; NOISES];
+    for (value, field) in out.iter_mut().zip(fields) {
+        *value = field.at(x, y, step_um);
     }
     out
 }
 
-/// Number of materials a program may have.
-pub const MATERIALS: usize = 8;
-
 /// Share of each material at a point; sums to one.
 pub type Weights = [f32; MATERIALS];
 
-/// Widths of a program's transitions, µm.
+/// Widths of a program's transitions, µm; [`AWAY`] is no width.
 pub type Widths = [f32; 8];
+
+/// Among the widths: how far the tubes have given way to their mean, 0–1.
+pub const AWAY: usize = 7;
 
 /// A tissue program.
 pub trait Anatomy: Send + Sync + std::fmt::Debug {
-    /// The noises that the fields are made of: the common ones, then the program's own.
+    /// The noises that the fields are made from: the common ones, then the program's own.
     fn noises(&self) -> &[Field];
 
-    /// The fields at (`x`, `y`) µm from the values of [`Self::noises`] there.
+    /// The fields at (`x`, `y`) µm, made from the noises there.
     fn compose(&self, x: f64, y: f64, noises: &Noises) -> Fields;
 
     /// The fields at (`x`, `y`) µm; detail finer than `step_um` is left out.
     fn fields(&self, x: f64, y: f64, step_um: f64) -> Fields {
-        self.compose(x, y, &sample_noises(self.noises(), x, y, step_um))
+        self.compose(x, y, &noises_at(self.noises(), x, y, step_um))
     }
 
     /// The widths of transitions as they appear over pixels of `footprint_um`.
@@ -68,13 +68,6 @@ pub trait Anatomy: Send + Sync + std::fmt::Debug {
 
     /// Which materials the fields select.
     fn weights(&self, fields: &Fields, widths: &Widths) -> Weights;
-
-    /// [`Self::weights`] of a row of pixels; compiled for each tissue, so that one call serves
-    /// the row.
-    fn weights_row(&self, fields: &[Fields], widths: &Widths, out: &mut Vec<Weights>) {
-        out.clear();
-        out.extend(fields.iter().map(|f| self.weights(f, widths)));
-    }
 
     /// The materials.
     fn materials(&self) -> &[Material];
@@ -91,6 +84,17 @@ pub trait Anatomy: Send + Sync + std::fmt::Debug {
     /// Class of a material.
     fn class_of(&self, material: usize) -> u8 {
         self.materials().get(material).map_or(0, |m| m.class)
+    }
+
+    /// Whether a material has weight only where tubes have given way to their mean.
+    fn is_seen_from_afar_only(&self, _material: usize) -> bool {
+        false
+    }
+
+    /// Fields at a typical place deep inside a material, `None` where no tubes grow in it: what
+    /// its mean colour with tubes is measured at.
+    fn heart(&self, _material: usize) -> Option<Fields> {
+        None
     }
 
     /// Index of the material that is fat, whose cells are drawn as a foam.
@@ -139,9 +143,6 @@ pub fn dominant(weights: &Weights) -> usize {
 /// Points a side of the survey.
 const SURVEY_SIDE: usize = 72;
 
-/// Farther than this outside the tissue, µm, nothing but glass shows at any scale.
-pub const FAR_UM: f64 = 1500.0;
-
 /// Outline, warp and tint: what every tissue has.
 #[derive(Debug)]
 pub struct Common {
@@ -149,14 +150,18 @@ pub struct Common {
     radii: (f64, f64),
     /// Half the shorter side of the extent, µm: the scale of large anatomy.
     pub scale_um: f64,
-    noises: [Field; OWN_NOISE],
     /// Axis of the fibres, radians.
     pub fibre_angle: f64,
 }
 
 impl Common {
-    /// The common parts of `spec`'s slide; `waviness` scales the fibres' sway.
-    pub fn new(spec: &PhantomSpec, waviness: f64) -> Self {
+    /// The common parts of `spec`'s slide, and its noises: the common ones, whose fibres sway by
+    /// `waviness`, and then those that `own` makes for the scale of large anatomy.
+    pub fn new(
+        spec: &PhantomSpec,
+        waviness: f64,
+        own: impl FnOnce(f64) -> Vec<Field>,
+    ) -> (Self, Vec<Field>) {
         let [w, h] = spec.extent_um;
         let scale_um = w.min(h) * 0.5;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xa11a));
@@ -166,37 +171,37 @@ impl Common {
             (26.0 * waviness, 240.0),
             (3.2 * waviness, 47.0),
         ];
-        Self {
+        let outline = [
+            (0.16 * s, 1.1 * s),
+            (0.05 * s, 0.35 * s),
+            (12.0, 130.0),
+            (3.0, 34.0),
+        ];
+        let mut noises = vec![
+            Field::new(seed(1), &outline),
+            Field::new(seed(2), &sway),
+            Field::new(seed(3), &sway),
+            Field::new(seed(4), &[(0.7, 2300.0), (0.6, 420.0), (0.4, 110.0)]),
+        ];
+        noises.extend(own(s));
+        let common = Self {
             centre: (w * 0.5, h * 0.5),
             radii: (w * 0.5 - 0.09 * s, h * 0.5 - 0.09 * s),
             scale_um,
-            noises: [
-                Field::new(
-                    seed(1),
-                    &[
-                        (0.12 * s, 1.1 * s),
-                        (0.05 * s, 0.35 * s),
-                        (12.0, 130.0),
-                        (3.0, 34.0),
-                    ],
-                ),
-                Field::new(seed(2), &sway),
-                Field::new(seed(3), &sway),
-                Field::new(seed(4), &[(0.7, 2300.0), (0.6, 420.0), (0.4, 110.0)]),
-            ],
             fibre_angle: 0.4 + (spec.seed % 97) as f64 * 0.61,
-        }
+        };
+        (common, noises)
     }
 
     /// Signed distance to the outline of the piece of tissue, µm, positive inside.
-    pub fn outline(&self, x: f64, y: f64, n: &Noises) -> f64 {
+    pub fn outline(&self, x: f64, y: f64, noises: &Noises) -> f64 {
         let (u, v) = (
             (x - self.centre.0) / self.radii.0,
             (y - self.centre.1) / self.radii.1,
         );
         // A superellipse: between a disc and the rectangle that a cassette makes of a piece.
         let q = (u.powi(4) + v.powi(4)).sqrt().sqrt();
-        (1.0 - q) * self.radii.0.min(self.radii.1) - 0.13 * self.scale_um + n[OUTLINE_NOISE]
+        (1.0 - q) * self.radii.0.min(self.radii.1) - 0.12 * self.scale_um + noises[0]
     }
 
     /// Width and height of the slide, µm.
@@ -215,15 +220,10 @@ impl Common {
     }
 
     /// Fills in the common fields.
-    pub fn fill(&self, fields: &mut Fields, n: &Noises) {
-        fields[WARP_U] = n[WARP_U_NOISE] as f32;
-        fields[WARP_V] = n[WARP_V_NOISE] as f32;
-        fields[TINT] = n[TINT_NOISE] as f32;
-    }
-
-    /// The common noises followed by a program's own.
-    pub fn with_noises(&self, own: impl IntoIterator<Item = Field>) -> Vec<Field> {
-        self.noises.iter().cloned().chain(own).collect()
+    pub fn fill(&self, fields: &mut Fields, noises: &Noises) {
+        fields[WARP_U] = noises[1] as f32;
+        fields[WARP_V] = noises[2] as f32;
+        fields[TINT] = noises[3] as f32;
     }
 }
 

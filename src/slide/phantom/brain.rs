@@ -2,34 +2,36 @@
 //! leptomeninges, white matter inside; folds of the section and ink are excluded.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, FAR_UM, Fields, Noises, OWN_NOISE, Weights, Widths, cover,
-    knobs_by_class, sample_noises, threshold,
+    Anatomy, Candidate, Common, Fields, Noises, OWN, Weights, Widths, cover, knobs_by_class,
+    noises_at, threshold,
 };
+use super::brain_cells;
 use super::hash::{Draws, Field, mix};
-use super::material::{Material, Orientation, Population, Surround};
+use super::material::{Material, Population};
 use super::rings::{Ring, RingFamily, RingKind};
 use super::spec::{ClassKnobs, PhantomSpec};
 
-const LEPTO: usize = 1;
-const LAYER_ONE: usize = 2;
-const UPPER: usize = 3;
-const LOWER: usize = 4;
-const WHITE: usize = 5;
-const FOLD: usize = 6;
-const INK: usize = 7;
+/// Materials of this program.
+pub const LEPTO: usize = 1;
+pub const LAYER_ONE: usize = 2;
+pub const UPPER: usize = 3;
+pub const LOWER: usize = 4;
+pub const WHITE: usize = 5;
+pub const FOLD: usize = 6;
+pub const INK: usize = 7;
+
+/// Noises of this program.
+const SULCI: usize = OWN;
+const RIBBON: usize = OWN + 1;
+const MENINGES: usize = OWN + 2;
+const FOLDS: usize = OWN + 3;
+const FOLD_MASK: usize = OWN + 4;
 
 /// Fields of this program.
-const PIA: usize = 0;
+pub const PIA: usize = 0;
 const OUTER: usize = 1;
 const FOLD_AT: usize = 2;
 const INK_AT: usize = 3;
-
-/// Noises of this program.
-const SULCI: usize = OWN_NOISE;
-const RIBBON: usize = OWN_NOISE + 1;
-const MENINGES: usize = OWN_NOISE + 2;
-const FOLD_RIDGE: usize = OWN_NOISE + 3;
-const FOLD_MASK: usize = OWN_NOISE + 4;
 
 /// The brain program.
 #[derive(Debug)]
@@ -50,29 +52,41 @@ pub struct Brain {
 impl Brain {
     /// Builds the program for `spec`.
     pub fn new(spec: &PhantomSpec) -> Self {
-        let common = Common::new(spec, 1.0);
-        let knobs = knobs_by_class(spec);
-        let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xb4a1));
+        let knobs = knobs_by_class(spec);
+        // Folds are the more ragged, the more they vary.
+        let raggedness = knobs[5].variability;
+        let (common, noises) = Common::new(spec, 1.0, |s| {
+            vec![
+                Field::new(seed(1), &[(1.0, 0.95 * s), (0.25, 0.3 * s)]),
+                Field::new(seed(2), &[(0.10, 0.5 * s), (0.035, 300.0), (0.012, 70.0)]),
+                Field::new(seed(3), &[(0.9, 900.0), (0.3, 180.0)]),
+                Field::new(seed(4), &[(1.0, 0.8 * s), (0.1 * raggedness, 90.0)]),
+                Field::new(seed(5), &[(1.0, 0.45 * s)]),
+            ]
+        });
         let width = |i: usize| knobs[i].ambiguity_um as f32;
-        let own = [
-            Field::new(seed(1), &[(1.0, 0.95 * s), (0.25, 0.3 * s)]),
-            Field::new(seed(2), &[(0.10, 0.5 * s), (0.035, 300.0), (0.012, 70.0)]),
-            Field::new(seed(3), &[(0.9, 900.0), (0.3, 180.0)]),
-            Field::new(seed(4), &[(1.0, 0.8 * s), (0.05, 90.0)]),
-            Field::new(seed(5), &[(1.0, 0.45 * s)]),
-        ];
         let mut brain = Self {
-            noises: common.with_noises(own),
+            noises,
             seed: spec.seed,
             layer_one_um: 0.0,
             ribbon_um: 1.0,
             meninges_um: 1.0,
             fold_level: 0.0,
-            ambiguity: [3.0, width(3), width(4), 260.0, width(2), width(5), 4.0, 1.0],
-            materials: materials(&knobs),
-            populations: populations(&knobs),
-            families: families(spec.seed),
+            ambiguity: [
+                width(0).max(2.0),
+                width(3),
+                width(4),
+                260.0,
+                // The border between grey and white matter is both classes'.
+                (width(1) + width(2)) * 0.5,
+                width(5),
+                4.0,
+                1.0,
+            ],
+            materials: brain_cells::materials(&knobs),
+            populations: brain_cells::populations(&knobs),
+            families: brain_cells::families(spec.seed),
             common,
         };
         brain.fit_shares(&knobs);
@@ -112,7 +126,7 @@ impl Brain {
         self.common
             .survey_points()
             .map(|(x, y)| {
-                let n = sample_noises(&self.noises, x, y, 60.0);
+                let n = noises_at(&self.noises, x, y, 60.0);
                 (self.pia(x, y, &n), self.fold_raw(&n), rim_thickness(&n))
             })
             .collect()
@@ -122,27 +136,23 @@ impl Brain {
     fn pia(&self, x: f64, y: f64, noises: &Noises) -> f64 {
         let s = self.common.scale_um;
         let outline = self.common.outline(x, y, noises);
-        let n = noises[SULCI];
         // Sulci are where the field is 0, open at the surface and closing with depth.
-        let walls = n.abs() * 0.42 * s - 0.012 * s;
+        let walls = noises[SULCI].abs() * 0.42 * s - 0.012 * s;
         let sulcus = walls + (outline - 0.42 * s).max(0.0) * 1.3;
         let k = 0.05 * s;
         let blend = ((k - (outline - sulcus).abs()) / k).max(0.0);
         outline.min(sulcus) - blend * blend * k * 0.25
     }
 
-    fn fold_raw(&self, n: &Noises) -> f64 {
+    fn fold_raw(&self, noises: &Noises) -> f64 {
         let s = self.common.scale_um;
         // Narrow ridges where the field is 0, in a few places only.
-        (n[FOLD_MASK] - 0.35).min(0.5) * 0.05 * s - n[FOLD_RIDGE].abs() * 0.3 * s
+        (noises[FOLD_MASK] - 0.35).min(0.5) * 0.05 * s - noises[FOLDS].abs() * 0.3 * s
     }
 
     /// A stroke of ink across a corner of the slide.
     fn ink(&self, x: f64, y: f64) -> f64 {
         let s = self.common.scale_um;
-        if y > 0.2 * s {
-            return -f64::from(f32::MAX).sqrt();
-        }
         let (w, _) = self.common.size_um();
         let sway = 0.03 * s * (x / (0.21 * s) + (self.seed % 7) as f64).sin();
         let along = ((x - 0.12 * w).min(0.30 * w - x)).min(0.05 * s);
@@ -151,27 +161,31 @@ impl Brain {
     }
 }
 
+/// Relative thickness of the leptomeninges, about 1.
+fn rim_thickness(noises: &Noises) -> f64 {
+    (1.0 + noises[MENINGES]).clamp(0.25, 2.6)
+}
+
 impl Anatomy for Brain {
     fn noises(&self) -> &[Field] {
         &self.noises
     }
 
-    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
+    fn compose(&self, x: f64, y: f64, noises: &Noises) -> Fields {
         let mut f = Fields::default();
-        let pia = self.pia(x, y, n);
-        let outer = pia + self.meninges_um * rim_thickness(n);
-        f[PIA] = pia as f32;
+        let pia = self.pia(x, y, noises);
+        let outer = pia + self.meninges_um * rim_thickness(noises);
+        // Layers swell and thin together: depth is measured against the local ribbon.
+        let swell = (1.0 + noises[RIBBON]).clamp(0.6, 1.5);
+        f[PIA] = if pia > 0.0 {
+            (pia * swell) as f32
+        } else {
+            pia as f32
+        };
         f[OUTER] = outer as f32;
+        f[FOLD_AT] = (self.fold_raw(noises) - self.fold_level) as f32;
         f[INK_AT] = self.ink(x, y) as f32;
-        if outer < -FAR_UM {
-            return f;
-        }
-        if pia > 0.0 {
-            // Layers swell and thin together: depth is measured against the local ribbon.
-            f[PIA] = (pia * (1.0 + n[RIBBON]).clamp(0.6, 1.5)) as f32;
-        }
-        f[FOLD_AT] = (self.fold_raw(n) - self.fold_level) as f32;
-        self.common.fill(&mut f, n);
+        self.common.fill(&mut f, noises);
         f
     }
 
@@ -257,185 +271,27 @@ impl Anatomy for Brain {
             half_um,
             radius_um,
             wall_um,
+            soft_um: 0.0,
+            likeness: 0.0,
             lobes: [lobe(), lobe()],
         })
+    }
+
+    fn heart(&self, material: usize) -> Option<Fields> {
+        let mut f = [0.0, 1e5, -1e4, -1e4, 0.0, 0.0, 0.0, 0.0];
+        let (one, ribbon) = (self.layer_one_um as f32, self.ribbon_um as f32);
+        f[PIA] = match material {
+            LEPTO => -1e4,
+            LAYER_ONE => one * 0.5,
+            UPPER => one + 0.15 * (ribbon - one),
+            LOWER => one + 0.8 * (ribbon - one),
+            WHITE => ribbon + 1e4,
+            _ => return None,
+        };
+        Some(f)
     }
 
     fn fibre_angle(&self) -> f64 {
         self.common.fibre_angle
     }
-}
-
-/// Relative thickness of the leptomeninges, about 1.
-fn rim_thickness(n: &Noises) -> f64 {
-    (1.0 + n[MENINGES]).clamp(0.25, 2.6)
-}
-
-fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
-    // fibrils bundles clefts streaks | granules mesh vacuoles blotches
-    let lepto = Material::new(
-        3,
-        0.07,
-        0.46,
-        [0.10, 0.12, 0.75, 0.05, 0.03, 0.10, 0.10, 0.05],
-    );
-    let layer_one = Material::new(
-        4,
-        0.12,
-        0.38,
-        [0.02, 0.0, 0.0, 0.02, 0.09, 0.22, 0.35, 0.03],
-    );
-    let upper = Material::new(
-        1,
-        0.19,
-        0.37,
-        [0.01, 0.0, 0.0, 0.02, 0.09, 0.20, 0.30, 0.03],
-    );
-    let lower = Material::new(
-        1,
-        0.18,
-        0.38,
-        [0.02, 0.0, 0.0, 0.02, 0.09, 0.20, 0.30, 0.03],
-    );
-    let white = Material::new(
-        2,
-        0.10,
-        0.51,
-        [0.08, 0.04, 0.10, 0.05, 0.05, 0.16, 0.50, 0.02],
-    );
-    let fold = Material::new(
-        5,
-        0.40,
-        0.80,
-        [0.12, 0.20, 0.05, 0.12, 0.10, 0.10, 0.10, 0.08],
-    );
-    let like = |i: usize| knobs[i].similarity as f32;
-    vec![
-        Material::glass(),
-        lepto.towards(&layer_one, like(3) * 0.6),
-        layer_one.towards(&upper, like(4)),
-        upper.towards(&white, like(1)),
-        lower.towards(&white, like(1)),
-        white.towards(&lower, like(2)),
-        fold.towards(&lower, like(5)),
-        Material {
-            ink: Some([38.0, 62.0, 120.0]),
-            ..Material::new(5, 0.0, 0.0, [0.0; 8])
-        },
-    ]
-}
-
-fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
-    let clear = |k: f32, alpha: f32| {
-        Some(Surround {
-            scale: (k, k),
-            h: 0.05,
-            e: 0.14,
-            alpha,
-            taper: 0.0,
-        })
-    };
-    let soma = |long: f32, wide: f32| {
-        Some(Surround {
-            scale: (long, wide),
-            h: 0.55,
-            e: 0.42,
-            alpha: 0.85,
-            taper: 0.5,
-        })
-    };
-    let neuron = Population {
-        orientation: Orientation::Slope(PIA),
-        nucleolus: 0.9,
-        rim: 0.22,
-        chromatin: 0.10,
-        halo: Some(Surround {
-            scale: (3.1, 2.3),
-            h: 0.04,
-            e: 0.14,
-            alpha: 0.55,
-            taper: 0.5,
-        }),
-        body: soma(2.6, 1.65),
-        ..Population::round(24.0, (3.0, 4.4), 0.62)
-    };
-    let large = Population {
-        length_um: (4.2, 6.6),
-        body: soma(3.0, 1.7),
-        pitch_um: 38.0,
-        ..neuron.clone()
-    };
-    let oligo = Population {
-        halo: clear(1.55, 0.62),
-        row: 3,
-        orientation: Orientation::Fibres,
-        ..Population::round(24.0, (2.7, 3.4), 1.35)
-    };
-    let satellite = Population {
-        halo: clear(1.4, 0.5),
-        ..Population::round(19.0, (2.7, 3.4), 1.35)
-    };
-    let astro = Population {
-        chromatin: 0.22,
-        ..Population::round(25.0, (3.8, 5.0), 0.75)
-    };
-    let rod = Population {
-        aspect: (3.0, 5.0),
-        bend: 0.6,
-        ..Population::round(34.0, (4.5, 7.5), 1.25)
-    };
-    vec![
-        neuron
-            .living_in(&[(UPPER, 0.60), (LOWER, 0.18), (LAYER_ONE, 0.02)])
-            .varied(knobs[1].variability),
-        large
-            .living_in(&[(LOWER, 0.62), (UPPER, 0.10)])
-            .varied(knobs[1].variability),
-        oligo
-            .living_in(&[(WHITE, 0.62), (LOWER, 0.04), (FOLD, 0.4)])
-            .varied(knobs[2].variability),
-        satellite
-            .living_in(&[
-                (WHITE, 0.12),
-                (UPPER, 0.22),
-                (LOWER, 0.26),
-                (LAYER_ONE, 0.10),
-                (FOLD, 0.3),
-            ])
-            .varied(knobs[1].variability),
-        astro
-            .living_in(&[
-                (WHITE, 0.35),
-                (UPPER, 0.30),
-                (LOWER, 0.30),
-                (LAYER_ONE, 0.42),
-                (FOLD, 0.4),
-            ])
-            .varied(knobs[4].variability),
-        rod.living_in(&[
-            (WHITE, 0.20),
-            (UPPER, 0.16),
-            (LOWER, 0.16),
-            (LAYER_ONE, 0.12),
-        ]),
-        Population::spindle(12.5, (4.5, 8.0), 1.15)
-            .living_in(&[(LEPTO, 0.62), (FOLD, 0.1)])
-            .varied(knobs[3].variability),
-        Population::round(16.0, (2.7, 3.6), 1.3)
-            .living_in(&[(LEPTO, 0.28)])
-            .varied(knobs[3].variability),
-    ]
-}
-
-fn families(seed: u64) -> Vec<RingFamily> {
-    let family = |n: u64, pitch: f64, reach_um: f64, drop_above_mpp: f64| RingFamily {
-        seed: mix(seed ^ mix(n ^ 0x7e55)),
-        pitch_um: (pitch, pitch),
-        jitter: (1.0, 1.0),
-        stagger: 0.35,
-        angle: 0.3 + n as f64,
-        reach_um,
-        drop_above_mpp,
-    };
-    vec![family(1, 62.0, 42.0, 3.0), family(2, 120.0, 90.0, 20.0)]
 }

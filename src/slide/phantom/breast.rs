@@ -2,8 +2,8 @@
 //! lymphocytes at its edge, lobules of fat, vessels and normal ducts.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, FAR_UM, FIELDS, Fields, Noises, OWN_NOISE, TINT, Weights, Widths,
-    cover, knobs_by_class, sample_noises, threshold,
+    Anatomy, Candidate, Common, Fields, Noises, OWN, TINT, Weights, Widths, cover, knobs_by_class,
+    noises_at, threshold,
 };
 use super::hash::{Draws, Field, mix};
 use super::material::{Material, Population, Surround};
@@ -23,13 +23,6 @@ const CORE: usize = 2;
 const CROWD_AT: usize = 3;
 const FAT_AT: usize = 7;
 
-/// Noises of this program.
-const MASS: usize = OWN_NOISE;
-const NESTS: usize = OWN_NOISE + 1;
-const CORES: usize = OWN_NOISE + 2;
-const CROWDS: usize = OWN_NOISE + 3;
-const LOBULES: usize = OWN_NOISE + 4;
-
 /// Microns of distance that one unit of each noise field stands for.
 const NEST_UM: f64 = 95.0;
 const CORE_UM: f64 = 120.0;
@@ -44,6 +37,7 @@ pub struct Breast {
     /// Levels above which a place belongs to a nest, a core, a crowd, fat.
     levels: [f64; 4],
     ambiguity: Widths,
+    duct_spread_um: f32,
     materials: Vec<Material>,
     populations: Vec<Population>,
     families: Vec<RingFamily>,
@@ -52,40 +46,35 @@ pub struct Breast {
 impl Breast {
     /// Builds the program for `spec`.
     pub fn new(spec: &PhantomSpec) -> Self {
-        let common = Common::new(spec, 1.5);
-        let knobs = knobs_by_class(spec);
-        let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xb4ea));
+        let (common, noises) = Common::new(spec, 1.5, |s| {
+            let s = s.min(6000.0);
+            let nests = [(1.0, 330.0), (0.55, 150.0), (0.20, 62.0), (0.05, 24.0)];
+            vec![
+                Field::new(seed(1), &[(1.0, 0.55 * s), (0.4, 0.2 * s)]),
+                Field::new(seed(2), &nests),
+                Field::new(seed(3), &[(0.8, 420.0), (0.3, 120.0), (0.08, 40.0)]),
+                Field::new(seed(4), &[(1.0, 520.0), (0.5, 170.0), (0.2, 60.0)]),
+                Field::new(seed(5), &[(1.0, 0.42 * s), (0.35, 520.0), (0.10, 150.0)]),
+            ]
+        });
+        let knobs = knobs_by_class(spec);
         let width = |i: usize| knobs[i].ambiguity_um as f32;
-        let own = [
-            Field::new(
-                seed(1),
-                &[(1.0, 0.55 * s.min(6000.0)), (0.4, 0.2 * s.min(6000.0))],
-            ),
-            Field::new(
-                seed(2),
-                &[(1.0, 330.0), (0.55, 150.0), (0.20, 62.0), (0.05, 24.0)],
-            ),
-            Field::new(seed(3), &[(0.8, 420.0), (0.3, 120.0), (0.08, 40.0)]),
-            Field::new(seed(4), &[(1.0, 520.0), (0.5, 170.0), (0.2, 60.0)]),
-            Field::new(
-                seed(5),
-                &[(1.0, 0.42 * s.min(6000.0)), (0.35, 520.0), (0.10, 150.0)],
-            ),
-        ];
         let mut breast = Self {
-            noises: common.with_noises(own),
+            noises,
             levels: [0.0; 4],
             ambiguity: [
                 width(0).max(3.0),
                 width(1),
                 width(4),
                 width(3),
-                width(5),
+                // The border of fat is stroma's as much as its own.
+                (width(2) + width(5)) * 0.5,
                 1.0,
                 1.0,
                 1.0,
             ],
+            duct_spread_um: 10.0 + 8.0 * knobs[5].variability as f32,
             materials: materials(&knobs),
             populations: populations(&knobs),
             families: families(spec.seed),
@@ -96,12 +85,12 @@ impl Breast {
     }
 
     /// Nests gather where the mass is; cores lie where the mass is thickest.
-    fn raw(&self, n: &Noises) -> [f64; 4] {
-        let mass = n[MASS];
-        let nest = n[NESTS] + 1.5 * mass;
-        let core = n[CORES] + 0.75 * nest;
-        let crowd = n[CROWDS] - 0.5 * (nest - self.levels[0]).abs();
-        let fat = n[LOBULES] - 0.9 * mass;
+    fn raw(&self, noises: &Noises) -> [f64; 4] {
+        let [mass, nests, cores, crowds, fat] = std::array::from_fn(|i| noises[OWN + i]);
+        let nest = nests + 1.5 * mass;
+        let core = cores + 0.75 * nest;
+        let crowd = crowds - 0.5 * (nest - self.levels[0]).abs();
+        let fat = fat - 0.9 * mass;
         [nest, core, crowd, fat]
     }
 
@@ -116,14 +105,14 @@ impl Breast {
         let inside: Vec<Noises> = self
             .common
             .survey_points()
-            .map(|(x, y)| ((x, y), sample_noises(&self.noises, x, y, 60.0)))
-            .filter(|((x, y), n)| self.common.outline(*x, *y, n) > 0.0)
-            .map(|(_, n)| n)
+            .map(|(x, y)| (x, y, noises_at(&self.noises, x, y, 60.0)))
+            .filter(|(x, y, n)| self.common.outline(*x, *y, n) > 0.0)
+            .map(|(.., n)| n)
             .collect();
         let pick = |this: &Self, field: usize, keep: &dyn Fn(&[f64; 4]) -> bool| -> Vec<f64> {
             inside
                 .iter()
-                .map(|n| this.raw(n))
+                .map(|noises| this.raw(noises))
                 .filter(|raw| keep(raw))
                 .map(|raw| raw[field])
                 .collect()
@@ -151,19 +140,15 @@ impl Anatomy for Breast {
         &self.noises
     }
 
-    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
-        let outline = self.common.outline(x, y, n);
-        let mut f = [0.0; FIELDS];
-        f[OUTLINE] = outline as f32;
-        if outline < -FAR_UM {
-            return f;
-        }
-        let raw = self.raw(n);
+    fn compose(&self, x: f64, y: f64, noises: &Noises) -> Fields {
+        let mut f = Fields::default();
+        let raw = self.raw(noises);
+        f[OUTLINE] = self.common.outline(x, y, noises) as f32;
         f[NEST] = ((raw[0] - self.levels[0]) * NEST_UM) as f32;
         f[CORE] = ((raw[1] - self.levels[1]) * CORE_UM) as f32;
         f[CROWD_AT] = ((raw[2] - self.levels[2]) * CROWD_UM) as f32;
         f[FAT_AT] = ((raw[3] - self.levels[3]) * FAT_UM) as f32;
-        self.common.fill(&mut f, n);
+        self.common.fill(&mut f, noises);
         f
     }
 
@@ -208,11 +193,11 @@ impl Anatomy for Breast {
         let weights = self.weights(&c.fields, &self.widths(1.0));
         let fibrous = weights[STROMA] + weights[LOOSE];
         let (kind, chance, radius_um, wall_um) = match family {
-            1 => (
+            0 => (
                 RingKind::Duct,
                 fibrous * 0.35,
-                draws.range(24.0, 44.0),
-                15.5,
+                44.0 + draws.range(-1.0, 1.0) * self.duct_spread_um,
+                15.0,
             ),
             _ => {
                 let radius = draws.range(8.0, 30.0);
@@ -229,7 +214,7 @@ impl Anatomy for Breast {
         }
         let angle = f64::from(draws.unit()) * std::f64::consts::TAU;
         let half_um = if draws.unit() > 0.55 {
-            draws.range(0.2, 0.9) * radius_um
+            draws.range(0.3, 1.4) * radius_um
         } else {
             0.0
         };
@@ -245,8 +230,22 @@ impl Anatomy for Breast {
             half_um,
             radius_um,
             wall_um,
+            soft_um: 0.0,
+            likeness: 0.0,
             lobes: [lobe(), lobe()],
         })
+    }
+
+    fn heart(&self, material: usize) -> Option<Fields> {
+        let mut f = [-1e4, -1e4, -1e4, -1e4, 0.0, 0.0, 0.0, -1e4];
+        f[OUTLINE] = 1e4;
+        match material {
+            STROMA => f[TINT] = -1.0,
+            LOOSE => f[TINT] = 1.0,
+            CROWD => f[CROWD_AT] = 1e4,
+            _ => return None,
+        }
+        Some(f)
     }
 
     fn fat(&self) -> Option<usize> {
@@ -313,6 +312,7 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
         e: 0.12,
         alpha: 0.45,
         taper: 0.0,
+        chance: 1.0,
     });
     let lymphocyte = Population {
         aspect: (1.0, 1.15),
@@ -326,6 +326,7 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
         e: 0.45,
         alpha: 0.7,
         taper: 0.2,
+        chance: 1.0,
     });
     let plasma = Population {
         body: plasma_body,
@@ -369,15 +370,16 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
 }
 
 fn families(seed: u64) -> Vec<RingFamily> {
-    let family = |n: u64, pitch: f64, reach_um: f64, drop_above_mpp: f64| RingFamily {
+    let family = |n: u64, pitch: f64, reach_um: f64, fade_mpp: (f64, f64)| RingFamily {
         seed: mix(seed ^ mix(n ^ 0xd0c7)),
         pitch_um: (pitch, pitch),
         jitter: (0.6, 0.6),
-        stagger: 0.35,
         angle: 0.5 + n as f64,
         reach_um,
-        drop_above_mpp,
+        fade_mpp,
     };
-    // Ducts are painted last: no vessel lies in a lumen.
-    vec![family(2, 150.0, 90.0, 20.0), family(1, 240.0, 170.0, 40.0)]
+    vec![
+        family(1, 240.0, 170.0, (17.0, 30.0)),
+        family(2, 150.0, 90.0, (9.0, 15.0)),
+    ]
 }

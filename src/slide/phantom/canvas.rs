@@ -16,8 +16,6 @@ pub struct Canvas {
     pub xs: Vec<f64>,
     /// Width of the ramp at every edge: pixel footprint and optics together, µm.
     pub edge_um: f32,
-    /// Mean of [`chromatin`].
-    grain_mean: f32,
 }
 
 /// A nucleus, a cell body, a red cell: one bent, tapered ellipse.
@@ -72,22 +70,36 @@ impl Blob {
     }
 }
 
-/// Pictures up to this size leave their memory to the next one; px.
-const LARGEST_SPARE_PX: usize = 1024 * 1024;
+impl Blob {
+    /// Where its soft edge ends, in units of the half axes.
+    fn rim_radius(&self, edge_um: f32) -> f32 {
+        1.0 + 0.6 * edge_um / self.b
+    }
 
-thread_local! {
-    /// Fetching and clearing fresh pages would take a tenth of the time of a tile.
-    static SPARE: std::cell::Cell<Vec<Colour>> = const { std::cell::Cell::new(Vec::new()) };
+    /// How far from the centre it is seen along x and y, µm: the ellipse itself, and what bend and
+    /// taper, of either sign, add across its long axis.
+    fn reach_um(&self, edge_um: f32) -> (f32, f32) {
+        let (c, s) = self.axis;
+        let out = self.rim_radius(edge_um);
+        let bent = self.bend.abs() * (out * out - 0.3).max(0.3);
+        let narrowing = (self.taper.abs() * out).min(0.9);
+        let tapered = out * 0.5 * narrowing / (1.0 - narrowing);
+        let across = self.b * (bent + tapered);
+        (
+            out * (self.a * c).hypot(self.b * s) + across * s.abs(),
+            out * (self.a * s).hypot(self.b * c) + across * c.abs(),
+        )
+    }
 }
 
 /// Blobs whose radius is below this many pixels are laid down as boxes of the same area.
 const BOX_BELOW_PX: f32 = 1.1;
 
-/// Below this scale, µm/px, chromatin, membranes and nucleoli can be seen.
-const DETAIL_BELOW_UM: f64 = 1.6;
+/// Chromatin is not drawn where edges are softer than this, µm: it is grey there.
+const GRAIN_BELOW_UM: f32 = 1.9;
 
-/// Edges softer than this, µm, belong to pictures too coarse for chromatin.
-const CHROMATIN_BELOW_UM: f32 = 1.5;
+/// Most columns that such a box may span: slender ones are several times as long as broad.
+const BOX_PX: usize = 24;
 
 /// Thickness of a nuclear membrane as it looks under the microscope, µm.
 const RIM_UM: f32 = 0.7;
@@ -95,66 +107,54 @@ const RIM_UM: f32 = 0.7;
 impl Canvas {
     /// An empty picture.
     pub fn new(frame: Frame, blur_um: f32) -> Self {
-        let mut pixels = SPARE.take();
-        pixels.clear();
-        pixels.resize(frame.width * frame.height, [0.0; 4]);
+        let pixels = vec![[0.0; 4]; frame.width * frame.height];
         let xs = (0..frame.width as i64).map(|c| frame.x_um(c)).collect();
         let edge_um = (frame.mpp as f32).hypot(blur_um * 1.7);
-        let grain_mean = chromatin(&texture::grain().mean());
         Self {
             frame,
             pixels,
             xs,
             edge_um,
-            grain_mean,
         }
     }
 
-    /// Gives the memory back for the next picture on this thread.
-    pub fn recycle(self) {
-        if self.pixels.len() <= LARGEST_SPARE_PX {
-            SPARE.set(self.pixels);
-        }
+    /// Whether an ellipse of these half axes (µm) is laid down as a box, without any detail.
+    pub fn is_small(&self, a: f32, b: f32) -> bool {
+        (a * b).sqrt() < BOX_BELOW_PX * self.frame.mpp as f32
     }
 
     /// Paints one blob; `grain` textures its inside.
     pub fn paint(&mut self, blob: &Blob, grain: Mip<'_>) {
-        if (blob.a * blob.b).sqrt() < BOX_BELOW_PX * self.frame.mpp as f32 {
-            self.paint_boxes(blob);
-        } else if self.frame.mpp < DETAIL_BELOW_UM {
-            self.paint_ellipse(
-                blob,
-                &Shade::new(
-                    blob,
-                    norm(self.edge_um, blob.soft_um),
-                    grain,
-                    self.grain_mean,
-                ),
-            );
+        if self.is_small(blob.a, blob.b) {
+            self.paint_box(blob);
         } else {
-            self.paint_ellipse(
-                blob,
-                &Flat::new(blob, norm(self.edge_um, blob.soft_um), self.grain_mean),
-            );
+            self.paint_ellipse(blob, grain);
         }
     }
 
-    /// A long cell as three short ones in a row, any other as one box.
-    fn paint_boxes(&mut self, blob: &Blob) {
-        if blob.a < 2.0 * blob.b {
-            return self.paint_box(blob);
-        }
-        let step = f64::from(blob.a) * 2.0 / 3.0;
-        let (c, s) = (f64::from(blob.axis.0), f64::from(blob.axis.1));
-        for (along, breadth) in [(-step, 0.85), (0.0, 1.3), (step, 0.85)] {
-            let part = Blob {
-                x: blob.x + c * along,
-                y: blob.y + s * along,
-                a: blob.a / 3.0,
-                b: blob.b * breadth,
-                ..blob.clone()
-            };
-            self.paint_box(&part);
+    /// Lays down a square of half side `half_um` at `at` µm, weighed by exact overlap.
+    pub fn paint_speck(&mut self, at: (f64, f64), half_um: f32, colour: Colour, alpha: f32) {
+        let frame = &self.frame;
+        let per_px = 1.0 / frame.mpp;
+        let half = half_um * per_px as f32;
+        // In pixels from the picture's left and top edge.
+        let x = ((at.0 - frame.shift_um.0) * per_px - frame.x0 as f64) as f32;
+        let y = ((at.1 - frame.shift_um.1) * per_px - frame.y0 as f64) as f32;
+        let span = |centre: f32, limit: usize| {
+            let (low, high) = ((centre - half).max(0.0), (centre + half).min(limit as f32));
+            (low as usize, (high.max(0.0).ceil() as usize).min(limit))
+        };
+        let ((c0, c1), (r0, r1)) = (span(x, frame.width), span(y, frame.height));
+        let overlap = |centre: f32, i: usize| {
+            (centre + half).min(i as f32 + 1.0) - (centre - half).max(i as f32)
+        };
+        let width = frame.width;
+        for row in r0..r1 {
+            let share = overlap(y, row).max(0.0) * alpha;
+            for col in c0..c1 {
+                let pixel = &mut self.pixels[row * width + col];
+                *pixel = lerp(*pixel, colour, share * overlap(x, col).max(0.0));
+            }
         }
     }
 
@@ -162,52 +162,50 @@ impl Canvas {
     /// wherever they fall between the pixels.
     fn paint_box(&mut self, blob: &Blob) {
         let (c, s) = blob.axis;
-        let extent = |along: f32, across: f32| norm(blob.a * along, blob.b * across);
+        let extent = |along: f32, across: f32| (blob.a * along).hypot(blob.b * across);
         let (ex, ey) = (extent(c, s), extent(s, c));
         let k = (std::f32::consts::PI * blob.a * blob.b / (4.0 * ex * ey)).sqrt();
         let (hx, hy) = (f64::from(ex * k), f64::from(ey * k));
         let mpp = self.frame.mpp;
-        let colour = mean_colour(blob, self.grain_mean);
+        let per_px = 1.0 / mpp;
+        let colour = add_scaled(blob.colour, blob.rim, 0.3);
         let overlap = |centre: f64, half: f64, at: f64| {
             let low = (centre - half).max(at - mpp * 0.5);
             let high = (centre + half).min(at + mpp * 0.5);
-            ((high - low) / mpp).max(0.0) as f32
+            ((high - low) * per_px).max(0.0) as f32
         };
         let columns = self.frame.columns(blob.x, hx + mpp);
+        let (start, count) = (columns.start, columns.len().min(BOX_PX));
+        let mut shares = [0.0_f32; BOX_PX];
+        for (share, x) in shares.iter_mut().zip(&self.xs[columns]) {
+            *share = overlap(blob.x, hx, *x) * blob.alpha;
+        }
         for row in self.frame.rows(blob.y, hy + mpp) {
-            let oy = overlap(blob.y, hy, self.frame.y_um(row as i64)) * blob.alpha;
-            for col in columns.clone() {
-                let t = oy * overlap(blob.x, hx, self.xs[col]);
-                let pixel = &mut self.pixels[row * self.frame.width + col];
-                *pixel = lerp(*pixel, colour, t);
+            let oy = overlap(blob.y, hy, self.frame.y_um(row as i64));
+            let line = &mut self.pixels[row * self.frame.width + start..][..count];
+            for (pixel, share) in line.iter_mut().zip(shares) {
+                *pixel = lerp(*pixel, colour, oy * share);
             }
         }
     }
 
-    fn paint_ellipse<F: Fill>(&mut self, blob: &Blob, shade: &F) {
-        let edge = norm(self.edge_um, blob.soft_um);
+    fn paint_ellipse(&mut self, blob: &Blob, grain: Mip<'_>) {
+        let edge = self.edge_um.hypot(blob.soft_um);
         let (c, s) = blob.axis;
-        let slack = edge + 0.35 * blob.bend * blob.b + blob.taper * blob.b;
-        let ry = norm(blob.a * s, blob.b * c) + slack;
-        let chord = Chord::new(blob.a + slack, blob.b + slack, blob.axis);
+        let (rx, ry) = blob.reach_um(edge);
+        let columns = self.frame.columns(blob.x, f64::from(rx));
         let (ia, ib) = (1.0 / blob.a, 1.0 / blob.b);
-        let limit = (1.0 + 0.6 * edge / blob.b).powi(2);
+        let shade = Shade::new(blob, edge, grain);
         for row in self.frame.rows(blob.y, f64::from(ry)) {
             let dy = (self.frame.y_um(row as i64) - blob.y) as f32;
             let line = &mut self.pixels[row * self.frame.width..][..self.frame.width];
-            let Some((middle, half)) = chord.at(dy) else {
-                continue;
-            };
-            let columns = self
-                .frame
-                .columns(blob.x + f64::from(middle), f64::from(half));
-            for col in columns {
+            for col in columns.clone() {
                 let dx = (self.xs[col] - blob.x) as f32;
                 let u = (c * dx + s * dy) * ia;
                 let v =
                     ((c * dy - s * dx) * ib + blob.bend * (u * u - 0.3)) * (1.0 + blob.taper * u);
                 let r2 = u * u + v * v;
-                if r2 < limit {
+                if r2 < shade.limit {
                     shade.apply(&mut line[col], (u, v, r2), (dx, dy));
                 }
             }
@@ -215,100 +213,19 @@ impl Canvas {
     }
 }
 
-/// Length of a vector; `hypot` guards against overflow that can't happen here, at a price.
+/// Clumps of chromatin made from the grain texture.
 #[inline]
-pub fn norm(a: f32, b: f32) -> f32 {
-    (a * a + b * b).sqrt()
-}
-
-/// Density of chromatin from the grain texture: clumps and strands.
-#[inline]
-fn chromatin(grain: &Texel) -> f32 {
-    grain[0] * 0.6 + grain[3] * 0.25 + (grain[1] - 0.25) * 1.2
-}
-
-/// Where rows cut an ellipse.
-struct Chord {
-    /// Of the quadratic form p·x² + 2q·x·y + r·y² = 1.
-    p: f32,
-    q: f32,
-    r: f32,
-}
-
-impl Chord {
-    fn new(a: f32, b: f32, (c, s): (f32, f32)) -> Self {
-        let (ia, ib) = (1.0 / (a * a), 1.0 / (b * b));
-        Self {
-            p: c * c * ia + s * s * ib,
-            q: c * s * (ia - ib),
-            r: s * s * ia + c * c * ib,
-        }
-    }
-
-    /// Middle and half length of the chord `dy` below the centre.
-    #[inline]
-    fn at(&self, dy: f32) -> Option<(f32, f32)> {
-        let half = (self.q * dy).powi(2) - self.p * (self.r * dy * dy - 1.0);
-        (half > 0.0).then(|| (-self.q * dy / self.p, half.sqrt() / self.p))
-    }
-}
-
-/// How the pixels of a blob are filled.
-trait Fill {
-    /// Paints one pixel at (u, v) in units of the half axes, with u² + v², (dx, dy) µm off centre.
-    fn apply(&self, pixel: &mut Colour, uv: (f32, f32, f32), offset: (f32, f32));
-}
-
-/// A blob of a few pixels: its mean colour with a soft edge.
-struct Flat {
-    colour: Colour,
-    alpha: f32,
-    /// Mean half axis over the edge's width.
-    slope: f32,
-}
-
-impl Flat {
-    fn new(blob: &Blob, edge: f32, grain_mean: f32) -> Self {
-        let radius = (blob.a * blob.b).sqrt();
-        Self {
-            colour: mean_colour(blob, grain_mean),
-            alpha: blob.alpha,
-            slope: radius / edge,
-        }
-    }
-}
-
-/// A blob's colour with its membrane and nucleolus spread over it.
-fn mean_colour(blob: &Blob, grain_mean: f32) -> Colour {
-    let area = blob.a * blob.b;
-    // The membrane's profile, less the part that lies outside.
-    let rim = (1.75 * RIM_UM / area.sqrt()).min(0.9);
-    let colour = add_scaled(blob.colour, blob.rim, rim);
-    let colour = add_scaled(colour, blob.grain, grain_mean);
-    match blob.spot {
-        Some((_, _, radius, ref add)) => {
-            add_scaled(colour, *add, (radius * radius / area).min(1.0))
-        }
-        None => colour,
-    }
-}
-
-impl Fill for Flat {
-    #[inline]
-    fn apply(&self, pixel: &mut Colour, (_, _, r2): (f32, f32, f32), _: (f32, f32)) {
-        let cover = ((1.0 - r2.sqrt()) * self.slope + 0.5).clamp(0.0, 1.0);
-        *pixel = lerp(*pixel, self.colour, cover * self.alpha);
-    }
+fn chromatin(t: &Texel) -> f32 {
+    t[0] * 0.6 + t[3] * 0.25 + t[1] * 1.2
 }
 
 /// What is the same for every pixel of one blob.
 struct Shade<'a> {
     blob: &'a Blob,
     edge: f32,
+    limit: f32,
     ia2: f32,
     ib2: f32,
-    /// Radius of a nearly round cell.
-    round: Option<f32>,
     rim_gain: f32,
     rim_width: f32,
     grain: Mip<'a>,
@@ -318,34 +235,30 @@ struct Shade<'a> {
 }
 
 impl<'a> Shade<'a> {
-    fn new(blob: &'a Blob, edge: f32, grain: Mip<'a>, grain_mean: f32) -> Self {
-        let rim_width = norm(RIM_UM, edge);
+    fn new(blob: &'a Blob, edge: f32, grain: Mip<'a>) -> Self {
+        let out = blob.rim_radius(edge);
+        let rim_width = RIM_UM.hypot(edge);
         Self {
             blob,
             edge,
+            limit: out * out,
             ia2: 1.0 / (blob.a * blob.a),
             ib2: 1.0 / (blob.b * blob.b),
-            round: (blob.a < 1.7 * blob.b).then(|| (blob.a * blob.b).sqrt()),
             rim_gain: RIM_UM / rim_width,
             rim_width,
             grain,
-            grainy: edge < CHROMATIN_BELOW_UM && blob.grain[1] != 0.0,
-            grain_mean,
+            grainy: blob.grain[1] != 0.0 && edge < GRAIN_BELOW_UM,
+            grain_mean: chromatin(&texture::grain().mean()),
             offset: (blob.x * 7.31, blob.y * 5.77),
         }
     }
-}
 
-impl Fill for Shade<'_> {
     #[inline]
     fn apply(&self, pixel: &mut Colour, (u, v, r2): (f32, f32, f32), (dx, dy): (f32, f32)) {
         let r = r2.sqrt().max(1e-3);
-        // (1 − r) over its own slope is the distance to the outline; nearly round cells have one
-        // slope all around.
-        let inside = match self.round {
-            Some(radius) => (1.0 - r) * radius,
-            None => (1.0 - r) * r / (u * u * self.ia2 + v * v * self.ib2).sqrt().max(1e-6),
-        };
+        // (1 − r) over its own slope is the distance to the outline.
+        let slope_r = (u * u * self.ia2 + v * v * self.ib2).sqrt();
+        let inside = (1.0 - r) * r / slope_r.max(1e-6);
         let cover = (inside / self.edge + 0.5).clamp(0.0, 1.0);
         if cover <= 0.0 {
             return;
@@ -353,19 +266,45 @@ impl Fill for Shade<'_> {
         let rim = (1.0 - (inside - 0.5 * RIM_UM).abs() / self.rim_width).max(0.0) * self.rim_gain;
         let mut colour = add_scaled(self.blob.colour, self.blob.rim, rim);
         if self.grainy {
-            let t = self.grain.sample(
+            let (u, v) = (
                 f64::from(dx) * 0.8 + self.offset.0,
                 f64::from(dy) * 0.8 + self.offset.1,
             );
-            colour = add_scaled(colour, self.blob.grain, chromatin(&t));
-        } else {
-            colour = add_scaled(colour, self.blob.grain, self.grain_mean);
+            let t = self.grain.sample_fixed(self.grain.fixed(u, v));
+            colour = add_scaled(colour, self.blob.grain, chromatin(&t) - self.grain_mean);
         }
         if let Some((su, sv, radius, ref add)) = self.blob.spot {
             let (du, dv) = ((u - su) * self.blob.a, (v - sv) * self.blob.b);
-            let depth = radius - norm(du, dv);
+            let depth = radius - (du * du + dv * dv).sqrt();
             colour = add_scaled(colour, *add, (depth / self.edge + 0.5).clamp(0.0, 1.0));
         }
         *pixel = lerp(*pixel, colour, cover * self.blob.alpha);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A rectangle too small would cut blobs off along straight lines.
+        #[test]
+        fn nothing_of_a_blob_lies_beyond_its_reach(
+            a in 1.0_f32..9.0, b in 1.0_f32..6.0, angle in 0.0_f32..6.3,
+            bend in -1.0_f32..1.0, taper in -0.5_f32..0.5, edge_um in 0.2_f32..0.8, at in 0.0_f32..6.3,
+        ) {
+            let (s, c) = angle.sin_cos();
+            let blob = Blob { taper, bend, ..Blob::plain((0.0, 0.0), a, b, (c, s), [0.0; 4]) };
+            let (rx, ry) = blob.reach_um(edge_um);
+            let (v, u) = at.sin_cos();
+            let out = blob.rim_radius(edge_um);
+            let (u, v) = (u * out, v * out);
+            // The inverse of what `paint_ellipse` asks of a pixel.
+            let along = a * u;
+            let across = b * (v / (1.0 + taper * u) - bend * (u * u - 0.3));
+            let (dx, dy) = (c * along - s * across, s * along + c * across);
+            prop_assert!(dx.abs() <= rx * 1.0001 && dy.abs() <= ry * 1.0001, "{dx}, {dy} of {rx}, {ry}");
+        }
     }
 }

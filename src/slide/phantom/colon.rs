@@ -2,8 +2,8 @@
 //! mucosae, the submucosa and the muscular coat. Every crypt is an instance.
 
 use super::anatomy::{
-    Anatomy, Candidate, Common, FAR_UM, Fields, Noises, OWN_NOISE, TINT, Weights, Widths, cover,
-    knobs_by_class, sample_noises, threshold,
+    AWAY, Anatomy, Candidate, Common, Fields, Noises, OWN, TINT, Weights, Widths, cover,
+    knobs_by_class, noises_at, threshold,
 };
 use super::hash::{Draws, Field, mix};
 use super::material::{Material, Population, Surround};
@@ -16,22 +16,24 @@ const SUBMUCOSA: usize = 3;
 const FOLLICLE: usize = 4;
 const WATERY: usize = 5;
 
+/// Mucosa with its crypts, seen from afar.
+const CUT_ACROSS: usize = 6;
+const CUT_ALONG: usize = 7;
+
+/// Among the widths: how far crypts have given way to their mean, 0–1.
+const TUBES_AWAY: usize = AWAY;
+
 const OUTLINE: usize = 0;
 const MUCOSA: usize = 1;
 const COAT: usize = 2;
 const FOLLICLE_AT: usize = 3;
 const CUT: usize = 7;
 
-/// Noises of this program.
-const THICKNESS: usize = OWN_NOISE;
-const FOLLICLES: usize = OWN_NOISE + 1;
-const ZONES: usize = OWN_NOISE + 2;
-
 const GLAND_CLASS: u8 = 1;
 const STROMA_CLASS: u8 = 2;
 
 /// Share of the mucosa that crypts fill.
-const CRYPT_SHARE: f64 = 0.56;
+const CRYPT_SHARE: f64 = 0.425;
 
 /// Thickness of the muscularis mucosae, µm.
 const MUSCULARIS_UM: f32 = 55.0;
@@ -44,6 +46,8 @@ pub struct Colon {
     mucosa_um: f64,
     coat_um: f64,
     variability: f32,
+    gland_ambiguity_um: f32,
+    likeness: f32,
     ambiguity: Widths,
     materials: Vec<Material>,
     populations: Vec<Population>,
@@ -53,27 +57,29 @@ pub struct Colon {
 impl Colon {
     /// Builds the program for `spec`.
     pub fn new(spec: &PhantomSpec) -> Self {
-        let common = Common::new(spec, 0.9);
-        let knobs = knobs_by_class(spec);
-        let s = common.scale_um;
         let seed = |n: u64| mix(spec.seed ^ mix(n ^ 0xc010));
+        let (common, noises) = Common::new(spec, 0.9, |s| {
+            vec![
+                Field::new(seed(1), &[(0.22, 0.5 * s), (0.06, 400.0)]),
+                Field::new(seed(2), &[(1.0, 620.0), (0.3, 200.0)]),
+                Field::new(seed(3), &[(1.0, 0.30 * s.min(5000.0) + 300.0)]),
+            ]
+        });
+        let knobs = knobs_by_class(spec);
         let width = |i: usize| knobs[i].ambiguity_um as f32;
-        let own = [
-            Field::new(seed(1), &[(0.22, 0.5 * s), (0.06, 400.0)]),
-            Field::new(seed(2), &[(1.0, 620.0), (0.3, 200.0)]),
-            Field::new(seed(3), &[(1.0, 0.30 * s.min(5000.0) + 300.0)]),
-        ];
         let mut colon = Self {
-            noises: common.with_noises(own),
+            noises,
             mucosa_um: 500.0,
             coat_um: 1500.0,
             variability: knobs[1].variability as f32,
+            gland_ambiguity_um: width(1),
+            likeness: knobs[1].similarity as f32,
             ambiguity: [
                 width(0).max(2.0),
                 width(2),
                 width(2).max(10.0),
                 width(2) + 20.0,
-                width(1).max(0.5),
+                1.0,
                 1.0,
                 1.0,
                 1.0,
@@ -94,10 +100,8 @@ impl Colon {
         let mut depths: Vec<f64> = self
             .common
             .survey_points()
-            .map(|(x, y)| {
-                let n = sample_noises(&self.noises, x, y, 60.0);
-                self.common.outline(x, y, &n) * swell(&n)
-            })
+            .map(|(x, y)| (x, y, noises_at(&self.noises, x, y, 60.0)))
+            .map(|(x, y, n)| self.common.outline(x, y, &n) * swell(&n))
             .filter(|&depth| depth > 0.0)
             .collect();
         self.mucosa_um = threshold(&mut depths, 1.0 - mucosa).max(1.0);
@@ -105,29 +109,33 @@ impl Colon {
     }
 }
 
+/// Layers swell and thin by this factor.
+fn swell(noises: &Noises) -> f64 {
+    (1.0 + noises[OWN]).clamp(0.6, 1.6)
+}
+
 impl Anatomy for Colon {
     fn noises(&self) -> &[Field] {
         &self.noises
     }
 
-    fn compose(&self, x: f64, y: f64, n: &Noises) -> Fields {
+    fn compose(&self, x: f64, y: f64, noises: &Noises) -> Fields {
         let mut f = Fields::default();
-        let outline = self.common.outline(x, y, n);
+        let outline = self.common.outline(x, y, noises);
+        let depth = outline * swell(noises);
         f[OUTLINE] = outline as f32;
-        if outline < -FAR_UM {
-            return f;
-        }
-        let depth = outline * swell(n);
         f[MUCOSA] = (self.mucosa_um - depth) as f32;
         f[COAT] = (depth - self.coat_um) as f32;
-        f[FOLLICLE_AT] = ((n[FOLLICLES] - 0.78) * 150.0) as f32;
-        f[CUT] = (n[ZONES] * 260.0) as f32;
-        self.common.fill(&mut f, n);
+        f[FOLLICLE_AT] = ((noises[OWN + 1] - 0.78) * 150.0) as f32;
+        f[CUT] = (noises[OWN + 2] * 260.0) as f32;
+        self.common.fill(&mut f, noises);
         f
     }
 
     fn widths(&self, footprint_um: f32) -> Widths {
-        self.ambiguity.map(|w| w.hypot(footprint_um))
+        let mut widths = self.ambiguity.map(|w| w.hypot(footprint_um));
+        widths[TUBES_AWAY] = 0.0;
+        widths
     }
 
     #[inline]
@@ -142,6 +150,12 @@ impl Anatomy for Colon {
         let watery = (0.35 + 0.8 * f[TINT]).clamp(0.0, 1.0);
         out[FOLLICLE] = (deep - coat) * follicle * 0.8 + mucosa * follicle * 0.6;
         let propria = mucosa * (1.0 - follicle * 0.6);
+        // Where crypts are too small to draw, the mucosa among them takes their mean colour.
+        let room = f[OUTLINE].min(f[MUCOSA]) - 30.0;
+        let crypts = propria * w[TUBES_AWAY] * cover(room, w[0] + 30.0) * (1.0 - follicle);
+        out[CUT_ALONG] = crypts * cover(f[CUT] - 95.0, w[0]);
+        out[CUT_ACROSS] = crypts * cover(50.0 - f[CUT], w[0]);
+        let propria = propria - out[CUT_ALONG] - out[CUT_ACROSS];
         out[WATERY] = propria * watery;
         out[PROPRIA] = propria - out[WATERY];
         out[MUSCLE] = coat;
@@ -169,6 +183,21 @@ impl Anatomy for Colon {
         }
     }
 
+    fn is_seen_from_afar_only(&self, material: usize) -> bool {
+        material == CUT_ACROSS || material == CUT_ALONG
+    }
+
+    fn heart(&self, material: usize) -> Option<Fields> {
+        let mut f = [1e4, -1e4, -1e4, -1e4, 0.0, 0.0, 0.0, -300.0];
+        match material {
+            CUT_ACROSS => f[MUCOSA] = 1e4,
+            CUT_ALONG => (f[MUCOSA], f[CUT]) = (1e4, 300.0),
+            SUBMUCOSA => {}
+            _ => return None,
+        }
+        Some(f)
+    }
+
     fn fibre_angle(&self) -> f64 {
         self.common.fibre_angle
     }
@@ -191,14 +220,14 @@ impl Colon {
         };
         let reach = radius_um + if along { half_um * 0.75 } else { 0.0 };
         // Along and across keep apart, and both keep off the surface and the muscle below.
-        let zone = if along { f[CUT] - 62.0 } else { 12.0 - f[CUT] };
+        let zone = if along { f[CUT] - 95.0 } else { 50.0 - f[CUT] };
         let room = f[OUTLINE].min(f[MUCOSA]) - reach * 0.8;
         let crowded = f[FOLLICLE_AT] + 30.0 > 0.0;
         if zone < 0.0 || room < 0.0 || crowded || draws.unit() > 0.965 {
             return None;
         }
         let turn = if along {
-            f64::from(draws.normal()) * 0.03 + self.families[1].angle
+            f64::from(draws.normal()) * 0.03 + self.families[1].angle + std::f64::consts::FRAC_PI_2
         } else {
             f64::from(draws.unit()) * std::f64::consts::TAU
         };
@@ -215,6 +244,8 @@ impl Colon {
             half_um,
             radius_um,
             wall_um: radius_um * if along { 0.80 } else { 0.70 },
+            soft_um: self.gland_ambiguity_um,
+            likeness: self.likeness,
             lobes: [lobe(), lobe()],
         })
     }
@@ -238,14 +269,11 @@ impl Colon {
             half_um: if radius_um > 25.0 { 0.0 } else { radius_um },
             radius_um,
             wall_um: 3.0 + 0.15 * radius_um,
+            soft_um: 0.0,
+            likeness: 0.0,
             lobes: [lobe(), lobe()],
         })
     }
-}
-
-/// Layers swell and thin by this factor.
-fn swell(n: &Noises) -> f64 {
-    (1.0 + n[THICKNESS]).clamp(0.6, 1.6)
 }
 
 fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
@@ -266,7 +294,7 @@ fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
         STROMA_CLASS,
         0.06,
         0.42,
-        [0.10, 0.14, 0.85, 0.04, 0.03, 0.15, 0.10, 0.05],
+        [0.10, 0.14, 0.60, 0.04, 0.03, 0.12, 0.10, 0.05],
     );
     let follicle = Material::new(
         STROMA_CLASS,
@@ -284,10 +312,12 @@ fn materials(knobs: &[ClassKnobs]) -> Vec<Material> {
     vec![
         Material::glass(),
         propria.clone(),
-        muscle.towards(&propria, like),
+        muscle.towards(&propria, like * 0.5),
         submucosa.towards(&propria, like),
         follicle,
-        watery,
+        watery.towards(&propria, like),
+        propria.towards(&watery, 0.35 * (1.0 - like)),
+        propria.towards(&watery, 0.35 * (1.0 - like)),
     ]
 }
 
@@ -298,6 +328,7 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
         e: 0.45,
         alpha: 0.7,
         taper: 0.2,
+        chance: 1.0,
     });
     let plasma = Population {
         body: plasma_body,
@@ -310,46 +341,57 @@ fn populations(knobs: &[ClassKnobs]) -> Vec<Population> {
     let muscle = Population {
         aspect: (4.0, 6.5),
         bend: 0.3,
-        ..Population::spindle(14.0, (6.0, 11.0), 0.95)
+        ..Population::spindle(12.0, (6.0, 11.0), 1.0)
     };
     let v = knobs[2].variability;
     vec![
         Population::spindle(13.0, (4.5, 9.0), 1.05)
-            .living_in(&[(PROPRIA, 0.45), (WATERY, 0.35), (SUBMUCOSA, 0.45)])
+            .living_in(&[
+                (PROPRIA, 0.45),
+                (WATERY, 0.35),
+                (SUBMUCOSA, 0.42),
+                (CUT_ACROSS, 0.42),
+                (CUT_ALONG, 0.42),
+            ])
             .varied(v),
-        muscle.living_in(&[(MUSCLE, 0.75)]).varied(v),
+        muscle.living_in(&[(MUSCLE, 0.80)]).varied(v),
         plasma
-            .living_in(&[(PROPRIA, 0.66), (WATERY, 0.46), (SUBMUCOSA, 0.08)])
+            .living_in(&[
+                (PROPRIA, 0.55),
+                (WATERY, 0.40),
+                (SUBMUCOSA, 0.04),
+                (CUT_ACROSS, 0.5),
+                (CUT_ALONG, 0.5),
+            ])
             .varied(v),
         lymphocyte
             .living_in(&[
                 (PROPRIA, 0.30),
-                (WATERY, 0.20),
+                (WATERY, 0.26),
+                (CUT_ACROSS, 0.28),
+                (CUT_ALONG, 0.28),
                 (FOLLICLE, 0.80),
-                (SUBMUCOSA, 0.05),
+                (SUBMUCOSA, 0.08),
             ])
             .varied(v),
     ]
 }
 
 fn families(seed: u64) -> Vec<RingFamily> {
-    let family = |n: u64,
-                  pitch_um: (f64, f64),
-                  jitter: (f64, f64),
-                  stagger: f64,
-                  reach_um: f64,
-                  drop_above_mpp: f64| RingFamily {
-        seed: mix(seed ^ mix(n ^ 0xc41f)),
-        pitch_um,
-        jitter,
-        stagger,
-        angle: 0.25 + n as f64 * 0.83 + (seed % 31) as f64 * 0.2,
-        reach_um,
-        drop_above_mpp,
-    };
+    let family =
+        |n: u64, pitch_um: (f64, f64), jitter: (f64, f64), reach_um: f64, fade_mpp: (f64, f64)| {
+            RingFamily {
+                seed: mix(seed ^ mix(n ^ 0xc41f)),
+                pitch_um,
+                jitter,
+                angle: 0.25 + n as f64 * 0.83 + (seed % 31) as f64 * 0.2,
+                reach_um,
+                fade_mpp,
+            }
+        };
     vec![
-        family(1, (98.0, 90.0), (0.22, 0.2), 0.35, 80.0, 1e9),
-        family(2, (300.0, 74.0), (0.14, 0.10), 1.0, 190.0, 1e9),
-        family(3, (170.0, 170.0), (0.8, 0.8), 0.35, 110.0, 20.0),
+        family(1, (98.0, 90.0), (0.22, 0.2), 80.0, (8.5, 15.0)),
+        family(2, (74.0, 300.0), (0.12, 0.1), 190.0, (8.5, 15.0)),
+        family(3, (170.0, 170.0), (0.8, 0.8), 110.0, (9.0, 15.0)),
     ]
 }

@@ -7,10 +7,7 @@ use super::hash::{Draws, cell_hash};
 const PITCH_UM: f64 = 58.0;
 
 /// Thickness of two membranes side by side, µm.
-const WALL_UM: f32 = 2.8;
-
-/// No two fat cells that meet are farther apart, µm.
-const FARTHEST_UM: f32 = 175.0;
+const WALL_UM: f32 = 2.3;
 
 /// A fat cell: centre and weight of the power diagram (µm²).
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +57,8 @@ impl Foam {
         }
     }
 
-    /// Share of a pixel at (`x`, `y`) µm that is wall, with ramps of `edge_um` at its edges, and a
-    /// distance (µm) within which there surely is none.
-    pub fn wall(&self, x: f64, y: f64, edge_um: f32) -> (f32, f32) {
+    /// Share of a pixel at (`x`, `y`) µm that is wall; edges are ramps of `edge_um`.
+    pub fn wall(&self, x: f64, y: f64, edge_um: f32) -> f32 {
         let at = |v: f64, first: i64, count: usize| {
             ((v / PITCH_UM).floor() as i64 - first).clamp(2, count as i64 - 3) as usize
         };
@@ -89,9 +85,7 @@ impl Foam {
             .sqrt()
             .max(1.0);
         let distance = (second.0 - best.0) / (2.0 * apart);
-        // Another pair of cells may be nearer than these two, but no pair is farther apart.
-        let clear = (second.0 - best.0) / (2.0 * FARTHEST_UM) - 0.5 * (WALL_UM + edge_um);
-        (slab(distance, WALL_UM, edge_um), clear)
+        slab(distance, WALL_UM, edge_um)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Both are anchored to the slide: whatever rectangle is drawn, a pixel's centre and the nodes
 //! around it are the same numbers, so neighbouring tiles meet without a seam.
 
-use super::anatomy::{Anatomy, FIELDS, Fields, Noises, Weights};
-use super::hash::{Grid, floor};
+use super::anatomy::{Anatomy, FIELDS, Fields, Noises};
+use super::hash::floor_i64;
 
 /// A rectangle of the infinite pixel grid of one scale.
 #[derive(Debug, Clone)]
@@ -72,21 +72,17 @@ impl Frame {
 
 #[inline]
 fn span(centre_px: f64, reach_px: f64, first: i64, count: usize) -> std::ops::Range<usize> {
-    let low = -floor(reach_px - centre_px).0 - first;
-    let high = floor(centre_px + reach_px).0 + 1 - first;
+    let low = (centre_px - reach_px).ceil() as i64 - first;
+    let high = (centre_px + reach_px).floor() as i64 + 1 - first;
     let limit = count as i64;
     low.clamp(0, limit) as usize..high.clamp(0, limit) as usize
 }
 
-/// Pictures from this scale on, µm/px, show whole structures in few pixels.
-pub const OVERVIEW_MPP: f64 = 6.0;
-
-/// Microns between lattice nodes for pixels of `mpp`: the finest lattice is 16 level-0 pixels,
-/// on which classes are defined; coarser pictures need 4 px, overviews 2.
+/// Microns between lattice nodes for pixels of `mpp`: the finest lattice is 32 level-0 pixels,
+/// on which classes are defined; coarser pictures need 4 px.
 pub fn lattice_step_um(base_mpp: f64, mpp: f64) -> f64 {
-    let mut step = base_mpp * 16.0;
-    let px = if mpp < OVERVIEW_MPP { 3.9 } else { 1.95 };
-    while step < mpp * px && step < 1e6 {
+    let mut step = base_mpp * 32.0;
+    while step < mpp * 3.9 && step < 1e6 {
         step *= 2.0;
     }
     step
@@ -104,28 +100,30 @@ pub struct Lattice {
 
 impl Lattice {
     /// Evaluates `anatomy` on the lattice of `step_um` that covers `bounds` (µm).
-    pub fn new(anatomy: &dyn Anatomy, bounds: [f64; 4], step_um: f64, overview: bool) -> Self {
+    pub fn new(anatomy: &dyn Anatomy, bounds: [f64; 4], step_um: f64) -> Self {
         let index = |v: f64| (v / step_um).floor() as i64;
         let first = (index(bounds[0]), index(bounds[1]));
         let columns = (index(bounds[2]) - first.0 + 2).max(2) as usize;
         let rows = (index(bounds[3]) - first.1 + 2).max(2) as usize;
-        let grid = Grid {
-            step_um,
-            first,
-            columns,
-            rows,
-            overview,
-        };
-        let noises: Vec<Vec<f64>> = anatomy.noises().iter().map(|n| n.on_grid(&grid)).collect();
         let mut nodes = Vec::with_capacity(columns * rows);
-        for i in 0..columns * rows {
-            let x = (first.0 + (i % columns) as i64) as f64 * step_um;
-            let y = (first.1 + (i / columns) as i64) as f64 * step_um;
-            let mut at = Noises::default();
-            for (value, noise) in at.iter_mut().zip(&noises) {
-                *value = noise[i];
+        let mut values = vec![0.0; columns * anatomy.noises().len()];
+        for row in 0..rows {
+            let y = (first.1 + row as i64) as f64 * step_um;
+            for (field, line) in anatomy
+                .noises()
+                .iter()
+                .zip(values.chunks_exact_mut(columns))
+            {
+                field.row(|i| (first.0 + i as i64) as f64 * step_um, y, step_um, line);
             }
-            nodes.push(anatomy.compose(x, y, &at));
+            for column in 0..columns {
+                let x = (first.0 + column as i64) as f64 * step_um;
+                let mut noises = Noises::default();
+                for (noise, line) in noises.iter_mut().zip(values.chunks_exact(columns)) {
+                    *noise = line[column];
+                }
+                nodes.push(anatomy.compose(x, y, &noises));
+            }
         }
         Self {
             step_um,
@@ -139,15 +137,33 @@ impl Lattice {
     /// Index of the node left of (or above) `v_um` along one axis, and the fraction beyond it.
     #[inline]
     fn locate(v_um: f64, step_um: f64, first: i64, count: usize) -> (usize, f32) {
-        let (whole, rest) = floor(v_um / step_um);
-        let index = (whole - first).clamp(0, count as i64 - 2) as usize;
-        (index, rest as f32)
+        let at = v_um / step_um;
+        let floor = floor_i64(at);
+        let index = (floor - first).clamp(0, count as i64 - 2) as usize;
+        (index, (at - floor as f64) as f32)
     }
 
     /// Column index and fraction of `x_um`.
     #[inline]
     pub fn column(&self, x_um: f64) -> (usize, f32) {
         Self::locate(x_um, self.step_um, self.first.0, self.columns)
+    }
+
+    /// Fields at the nodes, rows from the top.
+    pub fn nodes(&self) -> &[Fields] {
+        &self.nodes
+    }
+
+    /// A number that is known at the nodes, at one point.
+    #[inline]
+    pub fn scalar_at(&self, values: &[f32], x_um: f64, y_um: f64) -> f32 {
+        let (column, tx) = self.column(x_um);
+        let (row, ty) = Self::locate(y_um, self.step_um, self.first.1, self.rows);
+        let i = row * self.columns + column;
+        let left = values[i] + (values[i + self.columns] - values[i]) * ty;
+        let i = i + 1;
+        let right = values[i] + (values[i + self.columns] - values[i]) * ty;
+        left + (right - left) * tx
     }
 
     /// Fields along the row at `y_um`, one entry a lattice column.
@@ -169,24 +185,6 @@ impl Lattice {
         let left = lerp_fields(&self.nodes[i], &self.nodes[i + self.columns], ty);
         let right = lerp_fields(&self.nodes[i + 1], &self.nodes[i + 1 + self.columns], ty);
         lerp_fields(&left, &right, tx)
-    }
-
-    /// Shares of the materials at every node.
-    pub fn weights(&self, anatomy: &dyn Anatomy) -> Vec<Weights> {
-        let mut out = Vec::new();
-        anatomy.weights_row(&self.nodes, &anatomy.widths(1.0), &mut out);
-        out
-    }
-
-    /// Bilinear value of numbers that are given for every node.
-    #[inline]
-    pub fn interpolate(&self, values: &[f32], x_um: f64, y_um: f64) -> f32 {
-        let (column, tx) = self.column(x_um);
-        let (row, ty) = Self::locate(y_um, self.step_um, self.first.1, self.rows);
-        let i = row * self.columns + column;
-        let left = values[i] + (values[i + self.columns] - values[i]) * ty;
-        let right = values[i + 1] + (values[i + 1 + self.columns] - values[i + 1]) * ty;
-        left + (right - left) * tx
     }
 
     /// Slope of field `index` at a point, per µm along x and y.

@@ -3,7 +3,7 @@
 
 /// One draw of a well-mixed 64-bit value from `x` (the finaliser of SplitMix64).
 #[inline]
-pub const fn mix(x: u64) -> u64 {
+pub fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -51,51 +51,57 @@ impl Draws {
     }
 }
 
-/// A gradient of one lattice node, named by its axes' keys, dotted with the offset to it.
+/// The gradients around a unit cell, x and y: left and right above, left and right below.
+type Gradients = [(f32, f32); 4];
+
+/// The gradient of one lattice node.
 #[inline]
-fn corner(key: u64, dx: f64, dy: f64) -> f64 {
-    // One round is enough for gradients, of which an eye sees only that they differ.
-    let hash = (key ^ (key >> 31)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let [gx, gy] = GRADIENTS[(hash >> 56) as usize];
-    gx * dx + gy * dy
-}
-
-/// Gradients of many lengths and directions, each part within ±1.
-static GRADIENTS: [[f64; 2]; 256] = gradients();
-
-const fn gradients() -> [[f64; 2]; 256] {
-    let mut table = [[0.0; 2]; 256];
-    let mut i = 0;
-    while i < 256 {
-        let hash = mix(i as u64);
-        let x = (hash & 0xffff) as f64 / 32768.0 - 1.0;
-        let y = ((hash >> 16) & 0xffff) as f64 / 32768.0 - 1.0;
-        table[i] = [x, y];
-        i += 1;
-    }
-    table
-}
-
-const KEY_X: u64 = 0x8da6_b343_d816_3841;
-const KEY_Y: u64 = 0xd819_5a1d_94d0_49bb;
-
-/// The largest whole number not above `v`, and `v`'s distance from it. `f64::floor` is a library
-/// call on the plainest x86-64.
-#[inline]
-pub fn floor(v: f64) -> (i64, f64) {
-    let whole = v as i64;
-    let whole = if whole as f64 > v { whole - 1 } else { whole };
-    (whole, v - whole as f64)
+fn gradient(hash: u64) -> (f32, f32) {
+    // Two 16-bit fields of the hash, centred: gradients of many lengths and directions.
+    let gx = (hash & 0xffff) as f32 * (1.0 / 32768.0) - 1.0;
+    let gy = ((hash >> 16) & 0xffff) as f32 * (1.0 / 32768.0) - 1.0;
+    (gx, gy)
 }
 
 #[inline]
-fn fade(t: f64) -> f64 {
+fn gradients(seed: u64, ix: i64, iy: i64) -> Gradients {
+    let node = |dx: i64, dy: i64| gradient(cell_hash(seed, ix + dx, iy + dy));
+    [node(0, 0), node(1, 0), node(0, 1), node(1, 1)]
+}
+
+/// Noise inside a cell, at (`fx`, `fy`) from its upper left node.
+#[inline(always)]
+fn within(g: &Gradients, fx: f32, fy: f32) -> f32 {
+    let dot = |i: usize, dx: f32, dy: f32| g[i].0 * dx + g[i].1 * dy;
+    let (gx, gy) = (fx - 1.0, fy - 1.0);
+    blend(
+        [
+            dot(0, fx, fy),
+            dot(1, gx, fy),
+            dot(2, fx, gy),
+            dot(3, gx, gy),
+        ],
+        fx,
+        fy,
+    )
+}
+
+/// The greatest whole number not above `v`; `f64::floor` is a call on the oldest processors that
+/// this program runs on.
+#[inline]
+pub fn floor_i64(v: f64) -> i64 {
+    let truncated = v as i64;
+    truncated - i64::from(truncated as f64 > v)
+}
+
+#[inline(always)]
+fn fade(t: f32) -> f32 {
     t * t * t * (t * (t * 6.0 - 15.0) + 10.0)
 }
 
 /// Interpolates four corner values of a unit cell.
-#[inline]
-fn blend(corners: [f64; 4], fx: f64, fy: f64) -> f64 {
+#[inline(always)]
+fn blend(corners: [f32; 4], fx: f32, fy: f32) -> f32 {
     let (u, v) = (fade(fx), fade(fy));
     let top = corners[0] + (corners[1] - corners[0]) * u;
     let bottom = corners[2] + (corners[3] - corners[2]) * u;
@@ -103,38 +109,58 @@ fn blend(corners: [f64; 4], fx: f64, fy: f64) -> f64 {
 }
 
 /// Brings the standard deviation of the noise to about 0.5.
-const NOISE_GAIN: f64 = 2.05;
+const NOISE_GAIN: f32 = 2.05;
+
+/// Places of a row that are worked on together.
+const LANES: usize = 4;
 
 /// Gradient noise (Perlin 1985, 2002) of unit wavelength: mean 0, standard deviation about 0.5,
 /// nearly always within ±1.5.
-#[inline]
+#[cfg(test)]
 pub fn noise(seed: u64, x: f64, y: f64) -> f64 {
-    let ((ix, fx), (iy, fy)) = (floor(x), floor(y));
-    let kx = seed.wrapping_add(ix.cast_unsigned().wrapping_mul(KEY_X));
-    let ky = iy.cast_unsigned().wrapping_mul(KEY_Y);
-    let (kx1, ky1) = (kx.wrapping_add(KEY_X), ky.wrapping_add(KEY_Y));
-    let corners = [
-        corner(kx ^ ky.rotate_left(32), fx, fy),
-        corner(kx1 ^ ky.rotate_left(32), fx - 1.0, fy),
-        corner(kx ^ ky1.rotate_left(32), fx, fy - 1.0),
-        corner(kx1 ^ ky1.rotate_left(32), fx - 1.0, fy - 1.0),
-    ];
-    blend(corners, fx, fy)
+    let (ix, iy) = (floor_i64(x), floor_i64(y));
+    f64::from(within(
+        &gradients(seed, ix, iy),
+        (x - ix as f64) as f32,
+        (y - iy as f64) as f32,
+    ))
 }
 
-/// The same noise on a torus of `period` whole cells, for textures that tile.
-pub fn periodic_noise(seed: u64, x: f64, y: f64, period: (i64, i64)) -> f64 {
-    let ((ix, fx), (iy, fy)) = (floor(x), floor(y));
-    let wrap = |i: i64, n: i64| i.rem_euclid(n.max(1));
-    let (x0, y0) = (wrap(ix, period.0), wrap(iy, period.1));
-    let (x1, y1) = (wrap(x0 + 1, period.0), wrap(y0 + 1, period.1));
-    let corners = [
-        corner(cell_hash(seed, x0, y0), fx, fy),
-        corner(cell_hash(seed, x1, y0), fx - 1.0, fy),
-        corner(cell_hash(seed, x0, y1), fx, fy - 1.0),
-        corner(cell_hash(seed, x1, y1), fx - 1.0, fy - 1.0),
-    ];
-    blend(corners, fx, fy)
+/// The same noise on a torus of whole cells, for textures that tile; its gradients are kept.
+#[derive(Debug)]
+pub struct Torus {
+    columns: usize,
+    rows: usize,
+    nodes: Vec<(f32, f32)>,
+}
+
+impl Torus {
+    /// Noise of `columns` × `rows` cells (each at least 1) over the torus.
+    pub fn new(seed: u64, columns: usize, rows: usize) -> Self {
+        let (columns, rows) = (columns.max(1), rows.max(1));
+        let node = |i: usize| gradient(cell_hash(seed, (i % columns) as i64, (i / columns) as i64));
+        Self {
+            columns,
+            rows,
+            nodes: (0..columns * rows).map(node).collect(),
+        }
+    }
+
+    /// Value at (`x`, `y`), once around at 1.
+    pub fn at(&self, x: f64, y: f64) -> f64 {
+        let (x, y) = (x * self.columns as f64, y * self.rows as f64);
+        let (ix, iy) = (floor_i64(x), floor_i64(y));
+        let (fx, fy) = ((x - ix as f64) as f32, (y - iy as f64) as f32);
+        let wrap = |i: i64, n: usize| i.rem_euclid(n as i64) as usize;
+        let (x0, y0) = (wrap(ix, self.columns), wrap(iy, self.rows));
+        let (x1, y1) = ((x0 + 1) % self.columns, (y0 + 1) % self.rows);
+        let node = |x: usize, y: usize| self.nodes[y * self.columns + x];
+        f64::from(within(
+            &[node(x0, y0), node(x1, y0), node(x0, y1), node(x1, y1)],
+            fx,
+            fy,
+        ))
+    }
 }
 
 /// A family of noise octaves over microns. Each octave is turned by its own angle, so that the
@@ -178,128 +204,62 @@ impl Field {
     /// Value at (`x`, `y`) µm for a sampling step of `step_um`.
     #[inline]
     pub fn at(&self, x: f64, y: f64, step_um: f64) -> f64 {
-        self.octaves
-            .iter()
-            .map(|o| o.keep(step_um, false) * o.at(x, y))
-            .sum()
+        let mut value = [0.0];
+        self.row(|_| x, y, step_um, &mut value);
+        value[0]
     }
 
-    /// Values at every node of `grid`. A slow octave is evaluated at some nodes only and
-    /// interpolated: those nodes too are fixed on the slide, so that any grid gives one value.
-    pub fn on_grid(&self, grid: &Grid) -> Vec<f64> {
-        let mut out = vec![0.0; grid.columns * grid.rows];
+    /// Values along the row at `y` µm, at the places `x_um` of an index; the same numbers that
+    /// [`Self::at`] gives. Neighbours mostly share their gradients, which are kept.
+    pub fn row(&self, x_um: impl Fn(usize) -> f64, y: f64, step_um: f64, out: &mut [f64]) {
+        out.fill(0.0);
         for octave in &self.octaves {
-            if octave.keep(grid.step_um, grid.overview) > 0.0 {
-                octave.add_to_grid(grid, &mut out);
+            let keep = (octave.wavelength_um / step_um * 0.5 - 0.75).clamp(0.0, 1.0);
+            if keep > 0.0 {
+                octave.add_row((keep * octave.amplitude) as f32, &x_um, y, out);
             }
         }
-        out
     }
 }
-
-/// Nodes of a lattice: index (0, 0) lies at the slide's origin.
-#[derive(Debug, Clone, Copy)]
-pub struct Grid {
-    /// Distance between nodes, µm.
-    pub step_um: f64,
-    /// Index of the first column and row.
-    pub first: (i64, i64),
-    /// Columns.
-    pub columns: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Serves an overview: small detail is left out, large detail is interpolated farther.
-    pub overview: bool,
-}
-
-/// A slow octave is evaluated this many times a wavelength at least: where cells are seen, and in
-/// overviews.
-const SAMPLES_A_WAVE: (f64, f64) = (6.5, 3.3);
-
-/// So many samples a wavelength look smooth even in the outline of the tissue.
-const SMOOTH_SAMPLES: f64 = 26.0;
-
-/// No farther apart than this many nodes.
-const WIDEST_STRIDE: i64 = 64;
 
 impl Octave {
-    /// Share that is left of it at a sampling step, 0–1.
-    #[inline]
-    fn keep(&self, step_um: f64, overview: bool) -> f64 {
-        let cut = if overview { 1.5 } else { 0.75 };
-        (self.wavelength_um / step_um * 0.5 - cut).clamp(0.0, 1.0)
-    }
-
-    #[inline]
-    fn at(&self, x: f64, y: f64) -> f64 {
-        let (u, v) = (self.cos * x - self.sin * y, self.sin * x + self.cos * y);
-        let at = 1.0 / self.wavelength_um;
-        self.amplitude * noise(self.seed, u * at, v * at)
-    }
-
-    /// Nodes between evaluations.
-    fn stride(&self, grid: &Grid) -> i64 {
-        let least = if grid.overview {
-            SAMPLES_A_WAVE.1
-        } else {
-            SAMPLES_A_WAVE.0
+    /// Adds `gain` times this octave. Places of a row lie on a straight line, so where the first
+    /// and the last of a few are in one cell of the noise, all are.
+    fn add_row(&self, gain: f32, x_um: &impl Fn(usize) -> f64, y: f64, out: &mut [f64]) {
+        let per_um = 1.0 / self.wavelength_um;
+        let (cos, sin) = (self.cos, self.sin);
+        let place = |i: usize| {
+            let x = x_um(i);
+            ((cos * x - sin * y) * per_um, (sin * x + cos * y) * per_um)
         };
-        let mut stride = 1;
-        while stride < WIDEST_STRIDE {
-            let samples = self.wavelength_um / ((stride * 2) as f64 * grid.step_um);
-            let enough = samples >= SMOOTH_SAMPLES || (stride < 4 && samples >= least);
-            if !enough {
-                break;
+        let cell_of = |(u, v): (f64, f64)| (floor_i64(u), floor_i64(v));
+        let mut cell = (i64::MIN, i64::MIN);
+        let mut around = [(0.0, 0.0); 4];
+        for (group, values) in out.chunks_mut(LANES).enumerate() {
+            let count = values.len();
+            let places: [_; LANES] = std::array::from_fn(|n| place(group * LANES + n));
+            if cell_of(places[0]) != cell {
+                cell = cell_of(places[0]);
+                around = gradients(self.seed, cell.0, cell.1);
             }
-            stride *= 2;
-        }
-        stride
-    }
-
-    fn add_to_grid(&self, grid: &Grid, out: &mut [f64]) {
-        let stride = self.stride(grid);
-        let keep = self.keep(grid.step_um, grid.overview);
-        let (x0, y0) = (
-            grid.first.0.div_euclid(stride),
-            grid.first.1.div_euclid(stride),
-        );
-        let last = |first: i64, count: usize| (first + count as i64 - 1).div_euclid(stride) + 1;
-        let coarse_columns = (last(grid.first.0, grid.columns) - x0 + 1) as usize;
-        let step = stride as f64 * grid.step_um;
-        let coarse_row = |cy: i64| -> Vec<f64> {
-            (0..coarse_columns as i64)
-                .map(|c| keep * self.at((x0 + c) as f64 * step, cy as f64 * step))
-                .collect()
-        };
-        let (mut at, mut upper, mut lower) = (y0, coarse_row(y0), coarse_row(y0 + 1));
-        let mut between = upper.clone();
-        for (row, line) in out.chunks_exact_mut(grid.columns).enumerate() {
-            let gy = grid.first.1 + row as i64;
-            let cy = gy.div_euclid(stride);
-            while at < cy {
-                at += 1;
-                upper = std::mem::replace(&mut lower, coarse_row(at + 1));
+            if count == LANES && cell_of(places[LANES - 1]) == cell {
+                let (cu, cv) = (cell.0 as f64, cell.1 as f64);
+                let local = places.map(|(u, v)| ((u - cu) as f32, (v - cv) as f32));
+                let noise: [f32; LANES] =
+                    std::array::from_fn(|n| within(&around, local[n].0, local[n].1));
+                for (value, noise) in values.iter_mut().zip(noise) {
+                    *value += f64::from(gain * noise);
+                }
+                continue;
             }
-            let t = (gy - cy * stride) as f64 / stride as f64;
-            for ((b, u), l) in between.iter_mut().zip(&upper).zip(&lower) {
-                *b = u + (l - u) * t;
+            for (value, &at) in values.iter_mut().zip(&places) {
+                if cell_of(at) != cell {
+                    cell = cell_of(at);
+                    around = gradients(self.seed, cell.0, cell.1);
+                }
+                let (fu, fv) = ((at.0 - cell.0 as f64) as f32, (at.1 - cell.1 as f64) as f32);
+                *value += f64::from(gain * within(&around, fu, fv));
             }
-            add_row(line, &between, grid.first.0 - x0 * stride, stride);
-        }
-    }
-}
-
-/// Adds `coarse`, whose values lie `stride` nodes apart, to a row that begins `phase` nodes in.
-fn add_row(line: &mut [f64], coarse: &[f64], phase: i64, stride: i64) {
-    let scale = 1.0 / stride as f64;
-    let (mut index, mut phase) = (0, phase);
-    for value in line {
-        let (a, b) = (coarse[index], coarse[index + 1]);
-        *value += a + (b - a) * (phase as f64 * scale);
-        phase += 1;
-        if phase == stride {
-            phase = 0;
-            index += 1;
         }
     }
 }
@@ -322,8 +282,19 @@ mod tests {
     }
 
     #[test]
-    fn periodic_noise_repeats() {
-        let a = periodic_noise(3, 1.25, 2.5, (8, 4));
-        assert!((a - periodic_noise(3, 9.25, 6.5, (8, 4))).abs() < 1e-12);
+    fn a_torus_repeats() {
+        let torus = Torus::new(3, 8, 4);
+        assert!((torus.at(0.15, 0.6) - torus.at(1.15, 3.6)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_row_holds_what_single_places_hold() {
+        let field = Field::new(5, &[(1.0, 300.0), (0.5, 40.0), (0.2, 11.0)]);
+        let x = |i: usize| 1234.5 + i as f64 * 3.0;
+        let mut row = vec![0.0; 203];
+        field.row(x, -77.0, 4.0, &mut row);
+        for (i, value) in row.iter().enumerate() {
+            assert_eq!(*value, field.at(x(i), -77.0, 4.0));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Truth: classes and gland instances, at a point and as rasters.
 //!
-//! Classes are defined on the finest lattice (16 level-0 px), bilinear in between, with the tubes
+//! Classes are defined on the finest lattice (32 level-0 px), bilinear in between, with the tubes
 //! on top; a raster holds the class at every pixel's centre, at coarse levels too.
 
 use super::anatomy::{Anatomy, dominant};
@@ -12,12 +12,12 @@ const STRIP_ROWS: usize = 64;
 
 /// Class and instance at one point.
 pub fn label_at(anatomy: &dyn Anatomy, lattice_um: f64, x: f64, y: f64) -> (u8, u32) {
-    let lattice = Lattice::new(anatomy, [x, y, x, y], lattice_um, false);
+    let lattice = Lattice::new(anatomy, [x, y, x, y], lattice_um);
     let ground = anatomy.class_of(dominant(
         &anatomy.weights(&lattice.at(x, y), &anatomy.widths(LABEL_WIDTH_UM)),
     ));
     let mut label = (ground, 0);
-    for ring in rings_in(anatomy, [x, y, x, y], 0.0, None) {
+    for ring in rings_in(anatomy, [x, y, x, y], lattice_um) {
         if ring.depth_um(x, y) > 0.0 {
             label = marked(label, &ring);
         }
@@ -46,7 +46,7 @@ pub fn label_raster(anatomy: &dyn Anatomy, lattice_um: f64, frame: &Frame) -> Ve
             ..frame.clone()
         };
         ground_labels(anatomy, lattice_um, &strip_frame, chunk);
-        tube_labels(anatomy, &strip_frame, chunk);
+        tube_labels(anatomy, lattice_um, &strip_frame, chunk);
     }
     labels
 }
@@ -55,7 +55,7 @@ fn ground_labels(anatomy: &dyn Anatomy, lattice_um: f64, frame: &Frame, out: &mu
     let widths = anatomy.widths(LABEL_WIDTH_UM);
     let class = |fields| anatomy.class_of(dominant(&anatomy.weights(&fields, &widths)));
     let sparse = frame.mpp > lattice_um * 2.0;
-    let lattice = (!sparse).then(|| Lattice::new(anatomy, frame.bounds_um(0.0), lattice_um, false));
+    let lattice = (!sparse).then(|| Lattice::new(anatomy, frame.bounds_um(0.0), lattice_um));
     for row in 0..frame.height {
         let y = frame.y_um(row as i64);
         for col in 0..frame.width {
@@ -63,20 +63,20 @@ fn ground_labels(anatomy: &dyn Anatomy, lattice_um: f64, frame: &Frame, out: &mu
             // Far apart, every pixel needs the nodes around its own centre only.
             let fields = match &lattice {
                 Some(lattice) => lattice.at(x, y),
-                None => Lattice::new(anatomy, [x, y, x, y], lattice_um, false).at(x, y),
+                None => Lattice::new(anatomy, [x, y, x, y], lattice_um).at(x, y),
             };
             out[row * frame.width + col] = (class(fields), 0);
         }
     }
 }
 
-fn tube_labels(anatomy: &dyn Anatomy, frame: &Frame, out: &mut [(u8, u32)]) {
-    for ring in rings_in(anatomy, frame.bounds_um(0.0), 0.0, None) {
+fn tube_labels(anatomy: &dyn Anatomy, lattice_um: f64, frame: &Frame, out: &mut [(u8, u32)]) {
+    for ring in rings_in(anatomy, frame.bounds_um(0.0), lattice_um) {
         if ring.class.is_none() {
             continue;
         }
-        let columns = frame.columns(ring.x, ring.half_box_um().0);
-        for row in frame.rows(ring.y, ring.half_box_um().1) {
+        let columns = frame.columns(ring.x, ring.reach_um());
+        for row in frame.rows(ring.y, ring.reach_um()) {
             let y = frame.y_um(row as i64);
             for col in columns.clone() {
                 if ring.depth_um(frame.x_um(col as i64), y) > 0.0 {

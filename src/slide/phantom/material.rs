@@ -32,7 +32,7 @@ impl Material {
             h,
             e,
             amplitude,
-            tint: 0.03,
+            tint: 0.045,
             ink: None,
         }
     }
@@ -66,77 +66,36 @@ impl Material {
             };
         }
         let base = stain.colour(self.h, self.e);
+        let pale = sub(GLASS, base);
         let a = &self.amplitude;
+        let slope = |dh: f32, de: f32| stain.slope(self.h, self.e, dh, de);
+        let glassy = |k: f32| pale.map(|v| v * k);
         Look {
             base,
-            haematoxylin: stain
-                .slope(self.h, self.e, SLOPE_OD, 0.0)
-                .map(|v| v / SLOPE_OD),
-            eosin: stain
-                .slope(self.h, self.e, 0.0, SLOPE_OD)
-                .map(|v| v / SLOPE_OD),
-            pale: sub(GLASS, base),
-            fibres: [a[0], a[1], a[2], a[3]],
-            grain: [a[4], a[5], a[6], a[7]],
-            tint: self.tint,
+            channels: [
+                slope(0.0, a[0]),
+                slope(0.0, a[1]),
+                glassy(a[2]),
+                slope(a[3], 0.0),
+                slope(a[4] * 0.4, a[4]),
+                glassy(a[5]),
+                glassy(a[6]),
+                slope(a[7] * 0.5, a[7]),
+            ],
+            tint: slope(self.tint * 0.6, self.tint),
         }
     }
 }
-
-/// Step of optical density over which slopes are taken: about the textures' amplitude.
-const SLOPE_OD: f32 = 0.15;
 
 /// A material's colours under one stain, linear in the textures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Look {
     /// Colour where every texture is 0.
     pub base: Colour,
-    /// Change a unit of haematoxylin.
-    pub haematoxylin: Colour,
-    /// Change a unit of eosin.
-    pub eosin: Colour,
-    /// From the base to bare glass.
-    pub pale: Colour,
-    /// Amplitudes of the fibre texture: fibrils and bundles (E), clefts (pale), streaks (H).
-    pub fibres: [f32; 4],
-    /// Amplitudes of the grain texture: granules (E, some H), mesh and vacuoles (pale), blotches
-    /// (E, some H).
-    pub grain: [f32; 4],
-    /// Amplitude of the slow unevenness.
-    pub tint: f32,
-}
-
-impl Look {
-    /// Adds a share of another look.
-    #[inline]
-    pub fn add(&mut self, other: &Self, weight: f32) {
-        for i in 0..4 {
-            self.base[i] += weight * other.base[i];
-            self.haematoxylin[i] += weight * other.haematoxylin[i];
-            self.eosin[i] += weight * other.eosin[i];
-            self.pale[i] += weight * other.pale[i];
-            self.fibres[i] += weight * other.fibres[i];
-            self.grain[i] += weight * other.grain[i];
-        }
-        self.tint += weight * other.tint;
-    }
-
-    /// The colour where the textures have these values.
-    #[inline]
-    pub fn textured(&self, fibres: &[f32; 4], grain: &[f32; 4], tint: f32) -> Colour {
-        let (f, g) = (&self.fibres, &self.grain);
-        let (granules, blotches) = (g[0] * grain[0], g[3] * grain[3]);
-        let eosin = f[0] * fibres[0] + f[1] * fibres[1] + granules + blotches + self.tint * tint;
-        let haematoxylin =
-            f[3] * fibres[3] + 0.4 * granules + 0.5 * blotches + 0.6 * self.tint * tint;
-        let pale = f[2] * fibres[2] + g[1] * grain[1] + g[2] * grain[2];
-        std::array::from_fn(|i| {
-            self.base[i]
-                + eosin * self.eosin[i]
-                + haematoxylin * self.haematoxylin[i]
-                + pale * self.pale[i]
-        })
-    }
+    /// Change a unit of each texture channel.
+    pub channels: [Colour; CHANNELS],
+    /// Change a unit of slow unevenness.
+    pub tint: Colour,
 }
 
 /// Which way the long axis of a cell points.
@@ -163,6 +122,8 @@ pub struct Surround {
     pub alpha: f32,
     /// Narrowing towards one end, 0–0.6: a pyramidal cell.
     pub taper: f32,
+    /// Share of the cells that have it, 0–1.
+    pub chance: f32,
 }
 
 /// One kind of cell.
@@ -257,9 +218,9 @@ impl Population {
     pub fn reach_um(&self) -> f64 {
         let scale = |s: &Option<Surround>| s.map_or(1.0, |s| s.scale.0.max(s.scale.1) * 1.5);
         let row = f64::from(self.row.saturating_sub(1)) * ROW_STEP_UM;
-        f64::from(self.length_um.1 * 1.3 * scale(&self.halo).max(scale(&self.body))) + 3.0 + row
+        f64::from(self.length_um.1 * 1.3 * scale(&self.halo).max(scale(&self.body))) + 6.0 + row
     }
 }
 
 /// Distance between neighbours in a row of cells, µm.
-pub const ROW_STEP_UM: f64 = 9.0;
+pub const ROW_STEP_UM: f64 = 11.0;

@@ -7,6 +7,7 @@
 
 mod anatomy;
 mod brain;
+mod brain_cells;
 mod breast;
 mod canvas;
 mod cells;
@@ -15,6 +16,7 @@ pub mod criterion;
 pub mod export;
 mod fat;
 mod frame;
+mod ground;
 mod hash;
 mod labels;
 mod material;
@@ -41,6 +43,9 @@ pub use spec::{ClassInfo, ClassKnobs, PhantomError, PhantomSpec, SlideKnobs, Tis
 
 /// Levels are added until the longest side is at most this, px.
 const COARSEST_SIDE_PX: u64 = 1024;
+
+/// The part of a region that lies inside its level, and its place in the region, px.
+type Clipped = (Frame, (usize, usize));
 
 /// A slide drawn by formula.
 #[derive(Debug)]
@@ -157,28 +162,54 @@ impl PhantomSource {
     /// `origin`. Opaque glass lies beyond the extent. Empty for a scale or size that makes no
     /// sense (mpp not in 0.01–10,000, more than [`MAX_REGION_PX`] pixels).
     pub fn render_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Rgba {
-        if !is_sane(origin, mpp, width, height) {
+        let area = u64::from(width) * u64::from(height);
+        let sane = (0.01..=1e4).contains(&mpp) && origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
+        if !sane || area == 0 || area > MAX_REGION_PX {
             return Rgba {
                 width: 0,
                 height: 0,
                 data: Vec::new(),
             };
         }
-        let mut out = Rgba::transparent(width, height);
-        self.draw(frame_um(origin, mpp, width, height), &mut out, (0, 0));
-        out
+        // Positions are split into whole pixels and a rest rounded to 1/1024 px, so that shifting
+        // by whole pixels shifts the picture exactly.
+        let split = |v: f64| {
+            let px = (v / mpp * 1024.0).round() / 1024.0;
+            (px.floor() as i64, (px - px.floor()) * mpp)
+        };
+        let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
+        let frame = Frame {
+            mpp,
+            x0,
+            y0,
+            shift_um: (sx, sy),
+            width: width as usize,
+            height: height as usize,
+        };
+        self.draw_on_glass(frame, (width, height))
     }
 
-    /// Class at the centre of every pixel of [`Self::render_um`]'s picture; empty where that is.
-    pub fn classes_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Vec<u8> {
-        if !is_sane(origin, mpp, width, height) {
-            return Vec::new();
+    /// The picture of `frame`, glass beyond the extent; only the slide's part is worked on.
+    fn draw_on_glass(&self, frame: Frame, (width, height): (u32, u32)) -> Rgba {
+        let mut out = Rgba::transparent(width, height);
+        let glass = self.info.background_rgb;
+        for pixel in out.data.chunks_exact_mut(4) {
+            pixel.copy_from_slice(&[glass[0], glass[1], glass[2], 255]);
         }
-        let frame = frame_um(origin, mpp, width, height);
-        labels::label_raster(self.renderer.anatomy.as_ref(), self.lattice_um, &frame)
-            .into_iter()
-            .map(|l| l.0)
-            .collect()
+        let [w, h] = self.spec.extent_um;
+        let columns = frame.columns(w * 0.5, w * 0.5);
+        let rows = frame.rows(h * 0.5, h * 0.5);
+        if !columns.is_empty() && !rows.is_empty() {
+            let part = Frame {
+                x0: frame.x0 + columns.start as i64,
+                y0: frame.y0 + rows.start as i64,
+                width: columns.len(),
+                height: rows.len(),
+                ..frame
+            };
+            self.draw(part, &mut out, (columns.start, rows.start));
+        }
+        out
     }
 
     /// The part of `region` inside the level, and where it lies in the region.
@@ -241,7 +272,6 @@ impl PhantomSource {
                 ]);
             }
         }
-        canvas.recycle();
     }
 }
 
@@ -265,33 +295,6 @@ impl SlideSource for PhantomSource {
             name: name.to_owned(),
             reason: "a phantom has no label, macro or thumbnail".to_owned(),
         })
-    }
-}
-
-/// Pixels of a region that lie within the level, and where they lie in the region (left, top).
-type Clipped = (Frame, (usize, usize));
-
-fn is_sane(origin: UmPoint, mpp: f64, width: u32, height: u32) -> bool {
-    let area = u64::from(width) * u64::from(height);
-    let near = origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
-    (0.01..=1e4).contains(&mpp) && near && (1..=MAX_REGION_PX).contains(&area)
-}
-
-/// The pixel grid whose top-left corner is at `origin`. Positions are split into whole pixels and
-/// a rest rounded to 1/1024 px, so that shifting by whole pixels shifts the picture exactly.
-fn frame_um(origin: UmPoint, mpp: f64, width: u32, height: u32) -> Frame {
-    let split = |v: f64| {
-        let px = (v / mpp * 1024.0).round() / 1024.0;
-        (px.floor() as i64, (px - px.floor()) * mpp)
-    };
-    let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
-    Frame {
-        mpp,
-        x0,
-        y0,
-        shift_um: (sx, sy),
-        width: width as usize,
-        height: height as usize,
     }
 }
 

@@ -1,12 +1,8 @@
 //! Tubes cut across or along: crypts, ducts, vessels. A tube is a rounded bar with an uneven
 //! outline; what one sees depends on the depth below that outline.
 
-use super::anatomy::{Anatomy, Candidate};
-use super::frame::Lattice;
+use super::anatomy::{Anatomy, Candidate, Fields};
 use super::hash::{Draws, cell_hash, mix};
-
-/// Detail finer than this, µm, does not decide on a tube.
-const FATE_STEP_UM: f64 = 8.0;
 
 /// Places where tubes of one kind may grow: a jittered, turned, staggered grid.
 #[derive(Debug, Clone)]
@@ -17,14 +13,12 @@ pub struct RingFamily {
     pub pitch_um: (f64, f64),
     /// How far a place strays, as a share of the pitch (0–1).
     pub jitter: (f64, f64),
-    /// How far a line of the grid slides along itself, as a share of the pitch.
-    pub stagger: f64,
     /// Angle of the grid, radians.
     pub angle: f64,
     /// Farthest that any tube reaches from its centre, µm.
     pub reach_um: f64,
-    /// Left out of pictures coarser than this, µm/px.
-    pub drop_above_mpp: f64,
+    /// Scales at which tubes begin and end to give way to their mean, µm/px.
+    pub fade_mpp: (f64, f64),
 }
 
 /// What a tube is made of.
@@ -63,6 +57,10 @@ pub struct Ring {
     pub radius_um: f32,
     /// Thickness of the wall, µm.
     pub wall_um: f32,
+    /// Softness of the outline, µm.
+    pub soft_um: f32,
+    /// How far its colours are drawn towards those around it, 0–1.
+    pub likeness: f32,
     /// Unevenness of the outline: two- and three-fold, as (cosine, sine) parts.
     pub lobes: [(f32, f32); 2],
 }
@@ -78,14 +76,32 @@ impl Ring {
         let rho = (end * end + v * v).sqrt().max(1e-3);
         let (c, s) = if self.half_um > 0.0 {
             // Along a bar the outline wavers with the place, not with the angle.
-            // Half the tangent gives a point of the circle without a cosine.
-            let q = u / (self.half_um + self.radius_um) * 1.6;
-            let k = 1.0 / (1.0 + q * q);
-            ((1.0 - q * q) * k, 2.0 * q * k * v.signum())
+            let t = u / (self.half_um + self.radius_um) * 2.2;
+            let c = half_turn_cosine(t);
+            // Its sine turns smoothly from one side of the bar to the other.
+            (c, (1.0 - c * c).max(0.0).sqrt() * t.signum() * v / rho)
         } else {
             (end / rho, v / rho)
         };
         self.radius_at(c, s) - rho
+    }
+
+    /// The part of the row at `y` µm that the tube may touch, grown by `margin_um`: its middle and
+    /// half length, µm.
+    pub fn chord(&self, y: f64, margin_um: f64) -> Option<(f64, f64)> {
+        let reach = self.reach_um() + margin_um;
+        let breadth = reach - f64::from(self.half_um);
+        let (mut low, mut high) = (self.x - reach, self.x + reach);
+        let (c, s) = self.axis;
+        if s.abs() > 0.05 {
+            // Where the row crosses the bar's two long sides.
+            let middle = self.x + c * (y - self.y) / s;
+            (low, high) = (
+                low.max(middle - breadth / s.abs()),
+                high.min(middle + breadth / s.abs()),
+            );
+        }
+        (low < high).then_some(((low + high) * 0.5, (high - low) * 0.5))
     }
 
     /// Outer radius in the direction (cosine, sine).
@@ -101,16 +117,6 @@ impl Ring {
     pub fn reach_um(&self) -> f64 {
         let lobes: f32 = self.lobes.iter().map(|l| l.0.hypot(l.1)).sum();
         f64::from(self.half_um + self.radius_um * (1.0 + lobes) + 2.0)
-    }
-
-    /// Half width and half height of the box that encloses it, µm.
-    pub fn half_box_um(&self) -> (f64, f64) {
-        let round = self.reach_um() - f64::from(self.half_um);
-        let along = f64::from(self.half_um);
-        (
-            round + along * self.axis.0.abs(),
-            round + along * self.axis.1.abs(),
-        )
     }
 
     /// Length of the outline, µm.
@@ -155,25 +161,30 @@ impl Ring {
 /// Tubes of every family that reach into `bounds` (µm), families in painting order and places in
 /// grid order, so that overlaps are painted alike whatever rectangle is asked for.
 ///
-/// Families too small to see at `mpp` are left out. A tube's fate is decided by the fields of the
-/// slide itself, so that it is the same at every scale; only overviews pass the `lattice` that
-/// they draw, because looking at every place anew would cost them more than all else.
-pub fn rings_in(
+/// A tube's fate is decided by the fields of the finest lattice (`lattice_um`), so that it is the
+/// same at every scale.
+pub fn rings_in(anatomy: &dyn Anatomy, bounds: [f64; 4], lattice_um: f64) -> Vec<Ring> {
+    let fields = |x, y| anatomy.fields(x, y, lattice_um);
+    let families = 0..anatomy.ring_families().len();
+    families
+        .flat_map(|family| rings_of(anatomy, family, bounds, fields))
+        .collect()
+}
+
+/// Tubes of one family that reach into `bounds` (µm), where `fields` tells what grows.
+pub fn rings_of(
     anatomy: &dyn Anatomy,
+    family: usize,
     bounds: [f64; 4],
-    mpp: f64,
-    lattice: Option<&Lattice>,
+    fields: impl Fn(f64, f64) -> Fields,
 ) -> Vec<Ring> {
     let mut rings = Vec::new();
-    for (index, family) in anatomy.ring_families().iter().enumerate() {
-        if mpp > family.drop_above_mpp {
-            continue;
-        }
-        family.for_each_place(bounds, |x, y, hash, id| {
-            let fields = lattice.map_or_else(|| anatomy.fields(x, y, FATE_STEP_UM), |l| l.at(x, y));
-            let id = (index as u32 + 1) << 28 | id;
+    if let Some(places) = anatomy.ring_families().get(family) {
+        places.for_each_place(bounds, |x, y, hash, id| {
+            let id = (family as u32 + 1) << 28 | id;
+            let fields = fields(x, y);
             rings.extend(anatomy.ring(
-                index,
+                family,
                 &Candidate {
                     x,
                     y,
@@ -185,6 +196,13 @@ pub fn rings_in(
         });
     }
     rings
+}
+
+/// Cosine of `t` within ±2.2 radians, to a hundredth or so (after Bhaskara I): smooth, and quick.
+#[inline]
+fn half_turn_cosine(t: f32) -> f32 {
+    let (pi2, t2) = (std::f32::consts::PI * std::f32::consts::PI, t * t);
+    (pi2 - 4.0 * t2) / (pi2 + t2)
 }
 
 impl RingFamily {
@@ -201,7 +219,7 @@ impl RingFamily {
         for iv in (v0 / pv).floor() as i64 - 1..=(v1 / pv).ceil() as i64 + 1 {
             // Every line is shifted by its own amount: no columns, as in a wall of bricks.
             let shift = f64::from(Draws::new(cell_hash(self.seed ^ 0xb41c, iv, 0)).unit());
-            let stagger = shift * self.stagger + 0.5 * iv.rem_euclid(2) as f64;
+            let stagger = shift * 0.35 + 0.5 * iv.rem_euclid(2) as f64;
             for iu in (u0 / pu).floor() as i64 - 2..=(u1 / pu).ceil() as i64 + 1 {
                 let hash = cell_hash(self.seed, iu, iv);
                 let mut draws = Draws::new(hash);

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::hash::{Draws, mix};
 
 /// Changes whenever the same spec would give other pixels.
-pub const FORMULA_VERSION: u32 = 1;
+pub const FORMULA_VERSION: u32 = 2;
 
 /// Which tissue program draws the slide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ const COLON_CLASSES: [ClassInfo; 3] = [
     class("stroma", [204, 121, 167], false),
 ];
 
-/// How one class looks and how much of it there is.
+/// How one class looks and how much of it there is. Of glass only the width of its edge counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassKnobs {
@@ -194,8 +194,8 @@ type KnobRow = (&'static str, f64, f64, f64, f64);
 
 const BRAIN_KNOBS: [KnobRow; 6] = [
     ("background", 0.0, 0.3, 2.0, 0.0),
-    ("grey_matter", 0.43, 0.4, 60.0, 0.15),
-    ("white_matter", 0.42, 0.3, 90.0, 0.15),
+    ("grey_matter", 0.43, 0.4, 60.0, 0.2),
+    ("white_matter", 0.42, 0.3, 90.0, 0.2),
     ("leptomeninges", 0.05, 0.5, 3.0, 0.35),
     ("superficial", 0.08, 0.4, 40.0, 0.5),
     ("exclude", 0.02, 0.5, 8.0, 0.0),
@@ -204,7 +204,7 @@ const BRAIN_KNOBS: [KnobRow; 6] = [
 const BREAST_KNOBS: [KnobRow; 6] = [
     ("background", 0.0, 0.3, 3.0, 0.0),
     ("tumor", 0.30, 0.5, 5.0, 0.4),
-    ("stroma", 0.38, 0.5, 12.0, 0.3),
+    ("stroma", 0.38, 0.5, 8.0, 0.3),
     ("inflammatory", 0.09, 0.3, 35.0, 0.4),
     ("necrosis", 0.05, 0.5, 25.0, 0.5),
     ("other", 0.18, 0.5, 12.0, 0.2),
@@ -212,8 +212,8 @@ const BREAST_KNOBS: [KnobRow; 6] = [
 
 const COLON_KNOBS: [KnobRow; 3] = [
     ("background", 0.0, 0.3, 3.0, 0.0),
-    ("gland", 0.30, 0.5, 1.5, 0.4),
-    ("stroma", 0.70, 0.4, 20.0, 0.8),
+    ("gland", 0.30, 0.5, 1.5, 0.75),
+    ("stroma", 0.70, 0.4, 20.0, 0.65),
 ];
 
 fn preset_rows(tissue: Tissue) -> &'static [KnobRow] {
@@ -339,9 +339,9 @@ impl SlideKnobs {
             (f64::from(draws.range(low, high)) * 1000.0).round() / 1000.0
         };
         Self {
-            haematoxylin: pick(0.82, 1.18),
-            eosin: pick(0.80, 1.20),
-            stain_jitter: pick(0.010, 0.035),
+            haematoxylin: pick(0.76, 1.24),
+            eosin: pick(0.74, 1.26),
+            stain_jitter: pick(0.015, 0.045),
             blur_um: pick(0.15, 0.55),
             noise: pick(0.8, 2.2),
         }

@@ -52,19 +52,25 @@ impl Stain {
 }
 
 /// `a − b`.
-#[inline]
+#[inline(always)]
 pub fn sub(a: Colour, b: Colour) -> Colour {
-    std::array::from_fn(|i| a[i] - b[i])
+    [a[0] - b[0], a[1] - b[1], a[2] - b[2], a[3] - b[3]]
 }
 
 /// `a + k·b`.
-#[inline]
+#[inline(always)]
 pub fn add_scaled(a: Colour, b: Colour, k: f32) -> Colour {
-    std::array::from_fn(|i| a[i] + k * b[i])
+    [
+        a[0] + k * b[0],
+        a[1] + k * b[1],
+        a[2] + k * b[2],
+        a[3] + k * b[3],
+    ]
 }
 
 /// From `a` (t = 0) to `b` (t = 1).
-#[inline]
+#[inline(always)]
 pub fn lerp(a: Colour, b: Colour, t: f32) -> Colour {
-    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * t)
+    let step = |i: usize| a[i] + (b[i] - a[i]) * t;
+    [step(0), step(1), step(2), step(3)]
 }

@@ -1,272 +1,410 @@
-//! What every claim about magnification rests on: one picture at every scale, no seams, and labels
-//! that say the same wherever they are asked.
+//! What the phantom promises: one picture at every scale, no seams, truth that fits the picture,
+//! and knobs that act.
 
-use super::hash::{Draws, mix};
 use super::*;
 
-/// A small slide: 3 × 2.6 mm.
-fn slide(tissue: Tissue, seed: u64) -> PhantomSource {
-    PhantomSource::new(PhantomSpec::preset(tissue, seed).with_extent_um(3000.0, 2600.0)).unwrap()
-}
-
-fn region(x: i64, y: i64, width: u32, height: u32) -> LevelRegion {
-    LevelRegion {
-        x,
-        y,
-        width,
-        height,
-    }
-}
-
-/// Places on the slide where each class is found.
-fn places(source: &PhantomSource, per_class: usize) -> Vec<UmPoint> {
-    let [w, h] = source.spec().extent_um;
-    let mut draws = Draws::new(mix(17));
+/// A place of each class of a slide that has one, by trying.
+fn places(source: &PhantomSource, per_class: usize) -> Vec<(u8, UmPoint)> {
+    let mut draws = hash::Draws::new(source.spec.seed ^ 77);
     let mut found = vec![0; source.classes().len()];
-    let mut places = Vec::new();
-    for _ in 0..4000 {
-        let at = UmPoint::new(f64::from(draws.unit()) * w, f64::from(draws.unit()) * h);
-        let class = usize::from(source.class_at(at));
-        if found[class] < per_class {
-            found[class] += 1;
-            places.push(at);
+    let mut out = Vec::new();
+    for _ in 0..3000 {
+        let [x, y] = source.spec.extent_um.map(|um| f64::from(draws.unit()) * um);
+        let place = UmPoint::new(x, y);
+        let class = source.class_at(place);
+        if found[usize::from(class)] < per_class {
+            found[usize::from(class)] += 1;
+            out.push((class, place));
         }
     }
-    places
+    out
 }
 
-/// Mean absolute and mean signed difference of a `coarse` picture and the box average of the one
-/// `factor` times finer, 8-bit units.
-fn differences(
-    source: &PhantomSource,
-    at: UmPoint,
-    coarse: f64,
-    factor: u32,
-    side: u32,
-) -> (f64, f64) {
-    let snap = |v: f64| (v / coarse - f64::from(side) * 0.5).floor() * coarse;
-    let origin = UmPoint::new(snap(at.x), snap(at.y));
-    let low = source.render_um(origin, coarse, side, side);
-    let high = source.render_um(
-        origin,
-        coarse / f64::from(factor),
-        side * factor,
-        side * factor,
-    );
-    let (mut absolute, mut signed) = (0.0, 0.0);
-    for y in 0..side {
-        for x in 0..side {
-            for lane in 0..3 {
-                let mut sum = 0.0;
-                for (dx, dy) in (0..factor).flat_map(|dy| (0..factor).map(move |dx| (dx, dy))) {
-                    sum += f64::from(high.pixel(x * factor + dx, y * factor + dy).unwrap()[lane]);
-                }
-                let d =
-                    f64::from(low.pixel(x, y).unwrap()[lane]) - sum / f64::from(factor * factor);
-                absolute += d.abs();
-                signed += d;
+fn preset(tissue: Tissue, seed: u64) -> PhantomSource {
+    PhantomSource::new(PhantomSpec::preset(tissue, seed)).unwrap()
+}
+
+fn changed(tissue: Tissue, change: impl FnOnce(&mut PhantomSpec)) -> PhantomSource {
+    let mut spec = PhantomSpec::preset(tissue, 5);
+    change(&mut spec);
+    PhantomSource::new(spec).unwrap()
+}
+
+/// The spec's knobs of a class.
+fn of<'a>(spec: &'a mut PhantomSpec, class: &str) -> &'a mut ClassKnobs {
+    spec.classes.iter_mut().find(|k| k.name == class).unwrap()
+}
+
+/// Mean of `factor` × `factor` blocks, RGB.
+fn averaged(picture: &Rgba, factor: u32) -> Vec<f64> {
+    let (width, height) = (picture.width / factor, picture.height / factor);
+    let mut out = vec![0.0; (width * height * 3) as usize];
+    for y in 0..height * factor {
+        for x in 0..width * factor {
+            let pixel = picture.pixel(x, y).unwrap();
+            let at = (((y / factor) * width + x / factor) * 3) as usize;
+            for (sum, value) in out[at..at + 3].iter_mut().zip(pixel) {
+                *sum += f64::from(value) / f64::from(factor * factor);
             }
         }
     }
-    let count = f64::from(side * side * 3);
-    (absolute / count, signed / count)
+    out
+}
+
+fn mean_difference(coarse: &Rgba, fine: &[f64]) -> f64 {
+    let values = coarse.data.chunks_exact(4).flat_map(|p| &p[..3]);
+    let sum: f64 = values
+        .zip(fine)
+        .map(|(&a, b)| (f64::from(a) - b).abs())
+        .sum();
+    sum / fine.len() as f64
 }
 
 #[test]
-fn ten_x_is_the_box_average_of_forty_x() {
+fn ten_times_is_the_mean_of_forty_times() {
     for tissue in Tissue::ALL {
-        let source = slide(tissue, 5);
-        for at in places(&source, 2) {
-            let (absolute, signed) = differences(&source, at, 1.0, 4, 96);
+        let source = preset(tissue, 7);
+        for (class, place) in places(&source, 3) {
+            let origin = UmPoint::new(place.x.floor() - 48.0, place.y.floor() - 48.0);
+            let coarse = source.render_um(origin, 1.0, 96, 96);
+            let fine = averaged(&source.render_um(origin, 0.25, 384, 384), 4);
+            let difference = mean_difference(&coarse, &fine);
             assert!(
-                absolute <= 3.0 && signed.abs() <= 1.0,
-                "{tissue:?} at {at:?}: {absolute:.2}, {signed:.2}"
+                difference <= 3.0,
+                "{tissue:?} class {class} at {place:?}: {difference}"
             );
         }
     }
 }
 
 #[test]
-fn coarser_pictures_keep_the_mean_colour() {
+fn mean_colours_agree_from_forty_times_to_the_overview() {
     for tissue in Tissue::ALL {
-        let source = slide(tissue, 6);
-        let middle = UmPoint::new(1500.0, 1300.0);
-        for (coarse, factor) in [(4.0, 4), (16.0, 8)] {
-            let side = if coarse < 10.0 { 200 } else { 100 };
-            let (_, signed) = differences(&source, middle, coarse, factor, side);
-            assert!(signed.abs() <= 3.0, "{tissue:?} at {coarse}: {signed:.2}");
-        }
-    }
-}
-
-#[test]
-fn a_part_is_cut_from_the_whole() {
-    for tissue in Tissue::ALL {
-        let source = slide(tissue, 7);
-        for level in 0..source.info().levels.len() {
-            let (w, h) = source.info().levels[level].size_px;
-            let (x, y) = (w as i64 / 2 - 40, h as i64 / 2 - 40);
-            let whole = source.read_region(level, region(x, y, 96, 96)).unwrap();
-            let part = source
-                .read_region(level, region(x + 37, y + 11, 40, 50))
-                .unwrap();
-            for (px, py) in (0..40).flat_map(|px| (0..50).map(move |py| (px, py))) {
-                assert_eq!(
-                    part.pixel(px, py),
-                    whole.pixel(px + 37, py + 11),
-                    "{tissue:?} level {level} at {px}, {py}"
-                );
+        let source = preset(tissue, 7);
+        let mean = |origin: UmPoint, mpp: f64, side: u32| {
+            let picture = source.render_um(origin, mpp, side, side);
+            averaged(&picture, side)
+        };
+        for (class, place) in places(&source, 1) {
+            let origin = UmPoint::new(place.x - 512.0, place.y - 512.0);
+            let fine = mean(origin, 2.0, 512);
+            for (mpp, side) in [(4.0, 256), (8.0, 128), (32.0, 32)] {
+                let coarse = mean(origin, mpp, side);
+                for (a, b) in coarse.iter().zip(&fine) {
+                    let off = (a - b).abs();
+                    assert!(
+                        off < 8.0,
+                        "{tissue:?} class {class} at {mpp}: {coarse:?} {fine:?}"
+                    );
+                }
             }
         }
     }
 }
 
 #[test]
-fn a_point_and_a_raster_agree_on_the_class_and_the_instance() {
+fn a_part_holds_the_pixels_of_the_whole() {
     for tissue in Tissue::ALL {
-        let source = slide(tissue, 8);
-        for level in [0, 2, 3] {
-            let mpp = 0.25 * f64::from(1 << level);
-            let (w, h) = source.info().levels[level].size_px;
-            let at = region(w as i64 / 2 - 24, h as i64 / 2 - 24, 48, 48);
-            let classes = source.label_region(level, at).unwrap();
-            let glands = source.instance_region(level, at).unwrap();
-            for i in (0..48 * 48).step_by(29) {
-                let centre = |start: i64, n: usize| (start as f64 + n as f64 + 0.5) * mpp;
-                let point = UmPoint::new(centre(at.x, i % 48), centre(at.y, i / 48));
-                assert_eq!(
-                    classes[i],
-                    source.class_at(point),
-                    "{tissue:?} level {level} at {point:?}"
-                );
-                assert_eq!(glands[i], source.instance_at(point));
+        let source = preset(tissue, 3);
+        for level in [0, 2, 4, 6] {
+            let (x, y) = ((30_000_i64 >> level) + 3, (41_000_i64 >> level) + 1);
+            let whole = LevelRegion {
+                x,
+                y,
+                width: 96,
+                height: 80,
+            };
+            let part = LevelRegion {
+                x: x + 37,
+                y: y + 22,
+                width: 41,
+                height: 33,
+            };
+            let (all, some) = (
+                source.read_region(level, whole).unwrap(),
+                source.read_region(level, part).unwrap(),
+            );
+            let (labels, few) = (
+                source.label_region(level, whole).unwrap(),
+                source.label_region(level, part).unwrap(),
+            );
+            for row in 0..33 {
+                for col in 0..41 {
+                    let inside = all.pixel(col + 37, row + 22);
+                    assert_eq!(
+                        some.pixel(col, row),
+                        inside,
+                        "{tissue:?} {level} {col} {row}"
+                    );
+                    let at = (row * 41 + col) as usize;
+                    assert_eq!(few[at], labels[((row + 22) * 96 + col + 37) as usize]);
+                }
             }
         }
     }
 }
 
 #[test]
-fn a_gland_is_an_instance_and_nothing_else_is() {
-    let source = slide(Tissue::Colon, 9);
-    let (w, h) = source.info().levels[4].size_px;
-    let all = region(0, 0, w as u32, h as u32);
-    let classes = source.label_region(4, all).unwrap();
-    let glands = source.instance_region(4, all).unwrap();
+fn labels_of_places_and_of_regions_agree() {
+    for tissue in Tissue::ALL {
+        let source = preset(tissue, 11);
+        for (class, place) in places(&source, 4) {
+            let (x, y) = ((place.x / 0.25) as i64, (place.y / 0.25) as i64);
+            let region = LevelRegion {
+                x,
+                y,
+                width: 1,
+                height: 1,
+            };
+            let centre = UmPoint::new((x as f64 + 0.5) * 0.25, (y as f64 + 0.5) * 0.25);
+            assert_eq!(
+                source.label_region(0, region).unwrap(),
+                [source.class_at(centre)]
+            );
+            let instance = source.instance_region(0, region).unwrap()[0];
+            assert_eq!(instance, source.instance_at(centre));
+            let in_gland = tissue == Tissue::Colon && source.class_at(centre) == 1;
+            assert_eq!(instance > 0, in_gland, "class {class}");
+        }
+    }
+}
+
+#[test]
+fn odd_regions_are_answered() {
+    let source = preset(Tissue::Breast, 2);
+    let far = LevelRegion {
+        x: i64::MAX - 5,
+        y: i64::MIN,
+        width: 7,
+        height: 3,
+    };
     assert!(
-        classes
+        source
+            .read_region(0, far)
+            .unwrap()
+            .data
             .iter()
-            .zip(&glands)
-            .all(|(&class, &gland)| (class == 1) == (gland != 0))
+            .all(|&b| b == 0)
     );
-    let distinct: std::collections::BTreeSet<u32> = glands.into_iter().collect();
-    assert!(distinct.len() > 30, "{} glands", distinct.len());
+    let corner = LevelRegion {
+        x: -2,
+        y: -1,
+        width: 4,
+        height: 2,
+    };
+    let picture = source.read_region(3, corner).unwrap();
+    assert_eq!(picture.pixel(1, 1), Some([0; 4]));
+    assert_eq!(picture.pixel(2, 1).map(|p| p[3]), Some(255));
+    let empty = LevelRegion {
+        x: 5,
+        y: 5,
+        width: 0,
+        height: 9,
+    };
+    assert!(source.read_region(0, empty).unwrap().data.is_empty());
+    assert!(source.label_region(0, empty).unwrap().is_empty());
+    assert!(source.read_region(99, corner).is_err());
+    let huge = LevelRegion {
+        x: 0,
+        y: 0,
+        width: 1 << 20,
+        height: 1 << 20,
+    };
+    assert!(source.read_region(0, huge).is_err());
+    assert_eq!(
+        source
+            .render_um(UmPoint::new(0.0, 0.0), f64::NAN, 4, 4)
+            .width,
+        0
+    );
+    assert_eq!(
+        source.render_um(UmPoint::new(-1e6, 0.0), 1.0, 4, 4).data[3],
+        255
+    );
 }
 
-/// Share of the tissue that each class has.
+#[test]
+fn the_smallest_slide_can_be_made() {
+    for tissue in Tissue::ALL {
+        let spec = PhantomSpec::preset(tissue, 1).with_extent_um(64.0, 200.0);
+        let source = PhantomSource::new(spec).unwrap();
+        let region = LevelRegion {
+            x: 0,
+            y: 0,
+            width: 256,
+            height: 800,
+        };
+        assert_eq!(source.read_region(0, region).unwrap().height, 800);
+    }
+}
+
+/// Share of each class among the points of a grid that are not background.
 fn shares(source: &PhantomSource) -> Vec<f64> {
-    let level = source.info().levels.len() - 1;
-    let (w, h) = source.info().levels[level].size_px;
-    let labels = source
-        .label_region(level, region(0, 0, w as u32, h as u32))
-        .unwrap();
-    let tissue = labels.iter().filter(|&&l| l > 0).count().max(1) as f64;
-    (0..source.classes().len())
-        .map(|c| labels.iter().filter(|&&l| usize::from(l) == c).count() as f64 / tissue)
-        .collect()
+    let mut counts = vec![0.0; source.classes().len()];
+    let [w, h] = source.spec.extent_um;
+    for i in 0..80 * 64 {
+        let at = |n: i32, of: f64, length: f64| (f64::from(n) + 0.37) / of * length;
+        let place = UmPoint::new(at(i % 80, 80.0, w), at(i / 80, 64.0, h));
+        counts[usize::from(source.class_at(place))] += 1.0;
+    }
+    let tissue: f64 = counts[1..].iter().sum();
+    counts.iter().map(|n| n / tissue).collect()
 }
 
 #[test]
 fn frequency_moves_the_share_of_the_area() {
-    for (tissue, class) in [(Tissue::Brain, 2), (Tissue::Breast, 1), (Tissue::Colon, 1)] {
-        let share = |frequency: f64| {
-            let mut spec = PhantomSpec::preset(tissue, 10);
-            spec.classes[class].frequency = frequency;
-            shares(&PhantomSource::new(spec).unwrap())[class]
-        };
-        let (few, many) = (share(0.12), share(0.5));
-        assert!(many > few + 0.08, "{tissue:?}: {few:.2} {many:.2}");
-    }
-}
-
-#[test]
-fn every_class_of_every_preset_is_there() {
-    for tissue in Tissue::ALL {
-        let source = PhantomSource::new(PhantomSpec::preset(tissue, 11)).unwrap();
-        for (class, share) in source.classes().iter().zip(shares(&source)).skip(1) {
-            assert!(share > 0.004, "{tissue:?} {}: {share:.4}", class.name);
+    for (tissue, class) in [
+        (Tissue::Brain, "white_matter"),
+        (Tissue::Brain, "leptomeninges"),
+        (Tissue::Breast, "tumor"),
+        (Tissue::Breast, "inflammatory"),
+        (Tissue::Breast, "necrosis"),
+        (Tissue::Breast, "other"),
+        (Tissue::Colon, "gland"),
+    ] {
+        let index = tissue
+            .classes()
+            .iter()
+            .position(|c| c.name == class)
+            .unwrap();
+        for factor in [1.0, 0.5] {
+            let source = changed(tissue, |spec| of(spec, class).frequency *= factor);
+            let total: f64 = source.spec.classes.iter().map(|k| k.frequency).sum();
+            let wanted = source.spec.knobs(class).frequency / total;
+            let got = shares(&source)[index];
+            let near = (got / wanted - 1.0).abs() < 0.4;
+            assert!(near, "{class}: {got:.3} of the area, {wanted:.3} wanted");
         }
     }
 }
 
-#[test]
-fn silly_regions_are_answered() {
-    let source = slide(Tissue::Breast, 12);
-    let outside = source.read_region(0, region(-500, -500, 32, 32)).unwrap();
-    assert!(outside.data.iter().all(|&b| b == 0));
-    let corner = source.read_region(0, region(-8, -8, 16, 16)).unwrap();
-    assert_eq!(corner.pixel(7, 7), Some([0; 4]));
-    assert_eq!(corner.pixel(8, 8).unwrap()[3], 255);
-    for (x, y) in [(i64::MIN, i64::MAX), (i64::MAX, 0), (-1 << 62, 1 << 62)] {
-        assert!(source.read_region(1, region(x, y, 8, 8)).is_ok());
+/// Shares of coarse colours at 10x where a class is.
+fn colours(source: &PhantomSource, class: u8) -> Vec<f64> {
+    let (mut bins, mut count) = (vec![0.0; 4096], 0.0);
+    for (_, place) in places(source, 10).into_iter().filter(|p| p.0 == class) {
+        let (x, y) = (place.x as i64 - 24, place.y as i64 - 24);
+        let region = LevelRegion {
+            x,
+            y,
+            width: 48,
+            height: 48,
+        };
+        let picture = source.read_region(2, region).unwrap();
+        let labels = source.label_region(2, region).unwrap();
+        for (pixel, label) in picture.data.chunks_exact(4).zip(labels) {
+            if label == class {
+                let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(|v| usize::from(v / 16));
+                bins[r * 256 + g * 16 + b] += 1.0;
+                count += 1.0;
+            }
+        }
     }
-    assert!(source.read_region(99, region(0, 0, 1, 1)).is_err());
-    assert!(
-        source
-            .read_region(0, region(0, 0, u32::MAX, u32::MAX))
-            .is_err()
-    );
-    assert!(
-        source
-            .read_region(0, region(0, 0, 0, 0))
-            .unwrap()
-            .data
-            .is_empty()
-    );
-    assert!(source.read_associated("label").is_err());
-    assert_eq!(source.class_at(UmPoint::new(f64::NAN, 0.0)), 0);
-    for mpp in [0.0, -1.0, f64::NAN, 1e9] {
+    bins.iter().map(|n| n / f64::max(count, 1.0)).collect()
+}
+
+#[test]
+fn similarity_draws_a_class_towards_its_neighbour() {
+    for (tissue, class, a, b) in [
+        (Tissue::Brain, "white_matter", 2, 1),
+        (Tissue::Breast, "necrosis", 4, 2),
+        (Tissue::Breast, "tumor", 1, 3),
+        (Tissue::Colon, "gland", 1, 2),
+    ] {
+        let apart = |similarity: f64| {
+            let source = changed(tissue, |spec| of(spec, class).similarity = similarity);
+            let (a, b) = (colours(&source, a), colours(&source, b));
+            a.iter().zip(&b).map(|(p, q)| (p - q).abs()).sum::<f64>() / 2.0
+        };
+        let (unlike, alike) = (apart(0.0), apart(1.0));
         assert!(
-            source
-                .render_um(UmPoint::new(0.0, 0.0), mpp, 8, 8)
-                .data
-                .is_empty()
+            alike < unlike - 0.03,
+            "{class}: {unlike:.2} apart, {alike:.2} when similar"
         );
     }
-    assert!(
-        source
-            .render_um(UmPoint::new(f64::INFINITY, 0.0), 1.0, 8, 8)
-            .data
-            .is_empty()
-    );
 }
 
 #[test]
-fn extreme_extents_and_knobs_draw() {
-    for tissue in Tissue::ALL {
-        for extent in [64.0, 200_000.0] {
-            let mut spec = PhantomSpec::preset(tissue, 13).with_extent_um(extent, extent);
-            for knobs in &mut spec.classes {
-                (
-                    knobs.frequency,
-                    knobs.variability,
-                    knobs.ambiguity_um,
-                    knobs.similarity,
-                ) = (0.0, 1.0, 0.0, 1.0);
+fn ambiguity_widens_the_transitions() {
+    let mixed = |source: &PhantomSource| {
+        let anatomy = source.renderer.anatomy.as_ref();
+        let widths = anatomy.widths(1.0);
+        let [w, h] = source.spec.extent_um;
+        let mut draws = hash::Draws::new(9);
+        let mut count = 0;
+        for _ in 0..3000 {
+            let (x, y) = (f64::from(draws.unit()) * w, f64::from(draws.unit()) * h);
+            let weights = anatomy.weights(&anatomy.fields(x, y, 8.0), &widths);
+            let mut by_class = [0.0; 8];
+            for (material, weight) in weights.iter().enumerate() {
+                if *weight > 0.0 {
+                    by_class[usize::from(anatomy.class_of(material))] += weight;
+                }
             }
-            let source = PhantomSource::new(spec).unwrap();
-            let last = source.info().levels.len() - 1;
-            assert!(source.read_region(0, region(40, 40, 64, 64)).is_ok());
-            assert!(source.read_region(last, region(0, 0, 64, 64)).is_ok());
+            count += i32::from(by_class.iter().all(|&share| share < 0.98));
         }
+        count
+    };
+    for (tissue, class) in [
+        (Tissue::Brain, "grey_matter"),
+        (Tissue::Breast, "inflammatory"),
+        (Tissue::Breast, "tumor"),
+    ] {
+        let [sharp, soft] =
+            [2.0, 300.0].map(|um| mixed(&changed(tissue, |s| of(s, class).ambiguity_um = um)));
+        assert!(
+            soft > sharp,
+            "{class}: {sharp} mixed places, {soft} when ambiguous"
+        );
     }
 }
 
 #[test]
-fn the_demo_opens_at_once_and_has_a_pyramid() {
-    let source = PhantomSource::new(PhantomSpec::preset(Tissue::Brain, 1)).unwrap();
-    let info = source.info();
-    assert_eq!(info.levels[0].size_px, (100_000, 80_000));
-    assert_eq!(info.levels.last().unwrap().size_px, (782, 625));
-    assert_eq!(info.name, "Phantom brain, seed 1");
-    assert_eq!(info.hash.0.len(), 64);
+fn variability_widens_the_sizes_of_nuclei() {
+    for (tissue, class) in [
+        (Tissue::Brain, "grey_matter"),
+        (Tissue::Breast, "tumor"),
+        (Tissue::Colon, "stroma"),
+    ] {
+        let spreads = |variability: f64| {
+            let source = changed(tissue, |s| of(s, class).variability = variability);
+            let cells = source.renderer.anatomy.populations();
+            cells
+                .iter()
+                .map(|p| p.length_um.1 - p.length_um.0)
+                .collect::<Vec<f32>>()
+        };
+        let (narrow, wide) = (spreads(0.0), spreads(1.0));
+        let mut pairs = narrow.iter().zip(&wide);
+        assert!(pairs.clone().all(|(a, b)| b >= a), "{class}");
+        assert!(pairs.any(|(a, b)| *b > a * 2.0), "{class}");
+    }
+}
+
+#[test]
+fn stain_blur_and_noise_act() {
+    let picture = |change: &dyn Fn(&mut SlideKnobs)| {
+        let source = changed(Tissue::Breast, |spec| {
+            (spec.slide.noise, spec.slide.blur_um) = (0.0, 0.2);
+            change(&mut spec.slide);
+        });
+        source.render_um(UmPoint::new(12_000.0, 9_000.0), 0.25, 128, 128)
+    };
+    let sum = |p: &Rgba, lane: usize| {
+        p.data
+            .chunks_exact(4)
+            .map(|p| i64::from(p[lane]))
+            .sum::<i64>()
+    };
+    let steps = |p: &Rgba| {
+        p.data
+            .windows(5)
+            .map(|w| i64::from(w[0].abs_diff(w[4])))
+            .sum::<i64>()
+    };
+    let plain = picture(&|_| {});
+    assert!(steps(&picture(&|s| s.blur_um = 2.0)) < steps(&plain));
+    assert!(steps(&picture(&|s| s.noise = 8.0)) > steps(&plain));
+    assert!(sum(&picture(&|s| s.haematoxylin = 1.6), 0) < sum(&plain, 0));
+    assert!(sum(&picture(&|s| s.eosin = 1.6), 1) < sum(&plain, 1));
+    assert_ne!(picture(&|s| s.stain_jitter = 0.2), plain);
 }

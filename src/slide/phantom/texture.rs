@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::hash::periodic_noise;
-use super::stain::add_scaled;
+use super::hash::Torus;
+use super::stain::lerp;
 
 /// Side of a table, texels; a power of two.
 const SIDE: usize = 512;
@@ -20,88 +20,66 @@ pub const TEXEL_UM: f64 = 0.5;
 /// Four channels at one place.
 pub type Texel = [f32; 4];
 
-/// A texel as stored: four signed bytes, so that the tables stay in the processor's cache.
-type Packed = [i8; 4];
-
-/// What one unit of each stored channel stands for.
-type Units = [f32; 4];
-
 /// One table with its mip chain, finest first.
 #[derive(Debug)]
 pub struct Texture {
-    mips: Vec<Vec<Packed>>,
-    units: Units,
-    mean: Texel,
+    mips: Vec<Vec<Texel>>,
 }
 
 /// The level of a mip chain that fits a pixel footprint.
 #[derive(Debug, Clone, Copy)]
 pub struct Mip<'a> {
-    texels: &'a [Packed],
-    mask: usize,
-    blocks: usize,
+    texels: &'a [Texel],
+    side: usize,
     per_um: f64,
-    units: Units,
 }
-
-/// Texels lie in blocks of 4 × 4, one cache line each: pixels walk across the table at an angle.
-#[inline]
-fn place(x: usize, y: usize, blocks: usize) -> usize {
-    (((y >> 2) * blocks + (x >> 2)) << 4) | ((y & 3) << 2) | (x & 3)
-}
-
-/// Levels smaller than a block are left out.
-const COARSEST_SIDE: usize = 4;
 
 impl Texture {
-    fn generate(texel: fn(f64, f64) -> Texel, units: Units) -> Self {
-        let step = 1.0 / SIDE as f64;
-        let mut level: Vec<Texel> = (0..SIDE * SIDE)
-            .into_par_iter()
-            .map(|i| texel((i % SIDE) as f64 * step, (i / SIDE) as f64 * step))
+    fn generate(
+        layers: &[(u64, usize, usize)],
+        texel: impl Fn(&dyn Fn(usize, f64, f64) -> f64, f64, f64) -> Texel + Sync,
+    ) -> Self {
+        let layers: Vec<Torus> = layers
+            .iter()
+            .map(|&(s, cx, cy)| Torus::new(s, cx, cy))
             .collect();
-        let mut mips = Vec::new();
+        let noise = |layer: usize, x: f64, y: f64| layers[layer].at(x, y);
+        let step = 1.0 / SIDE as f64;
+        let base: Vec<Texel> = (0..SIDE * SIDE)
+            .into_par_iter()
+            .map(|i| texel(&noise, (i % SIDE) as f64 * step, (i / SIDE) as f64 * step))
+            .collect();
+        let mut mips = vec![base];
         let mut side = SIDE;
-        while side >= COARSEST_SIDE {
-            mips.push(pack(&level, side, &units));
-            level = halve(&level, side);
+        while side > 1 {
+            let Some(finer) = mips.last() else { break };
+            let half = halve(finer, side);
+            mips.push(half);
             side /= 2;
         }
-        let count = level.len().max(1) as f32;
-        let mean = std::array::from_fn(|c| level.iter().map(|t| t[c]).sum::<f32>() / count);
-        Self { mips, units, mean }
+        Self { mips }
     }
 
-    /// The mip whose texels are somewhat finer than `footprint_um`: bilinear samples of those
-    /// average over about as much as a pixel does.
+    /// The mip whose texels are nearest to `footprint_um`.
     pub fn mip(&self, footprint_um: f64) -> Mip<'_> {
-        let wanted = (footprint_um * 0.7 / TEXEL_UM).max(1.0).log2().round() as usize;
+        let wanted = (footprint_um / TEXEL_UM).max(1.0).log2().round() as usize;
         let level = wanted.min(self.mips.len() - 1);
         let side = SIDE >> level;
-        let per_um = 1.0 / (TEXEL_UM * (1_u32 << level) as f64);
         Mip {
             texels: &self.mips[level],
-            mask: side - 1,
-            blocks: side / 4,
-            per_um,
-            units: self.units,
+            side,
+            per_um: 1.0 / (TEXEL_UM * (1_u32 << level) as f64),
         }
     }
 
     /// Mean of every channel.
     pub fn mean(&self) -> Texel {
-        self.mean
+        self.mips
+            .last()
+            .and_then(|m| m.first())
+            .copied()
+            .unwrap_or_default()
     }
-}
-
-fn pack(level: &[Texel], side: usize, units: &Units) -> Vec<Packed> {
-    let mut packed = vec![[0; 4]; side * side];
-    for (i, texel) in level.iter().enumerate() {
-        // `as i8` saturates, which cuts off the rarest peaks.
-        packed[place(i % side, i / side, side / 4)] =
-            std::array::from_fn(|c| (texel[c] / units[c]).round() as i8);
-    }
-    packed
 }
 
 fn halve(finer: &[Texel], side: usize) -> Vec<Texel> {
@@ -115,44 +93,44 @@ fn halve(finer: &[Texel], side: usize) -> Vec<Texel> {
     (0..half * half).map(mean).collect()
 }
 
-/// 1.5 · 2^52: adding it rounds to a whole number and leaves that number in the low bits, which
-/// is several times faster than a conversion.
-const ROUNDING: f64 = 6_755_399_441_055_744.0;
+/// A place in texture space in whole texels and a fraction of [`FRACTION_BITS`].
+pub type Fixed = (i64, i64);
+
+/// Bits of a texel's fraction.
+const FRACTION_BITS: u32 = 12;
 
 impl Mip<'_> {
-    /// Bilinear sample at (`u`, `v`) µm of texture space; any finite value within ±8 m.
-    #[inline(never)] // inlined, the compiler breaks its vectors up
-    pub fn sample(&self, u: f64, v: f64) -> Texel {
-        // Texel centres lie at halves: rounding u − 1 down by half a texel and a half.
-        let (u, v) = (u * self.per_um - 1.0, v * self.per_um - 1.0);
-        let (ru, rv) = (u + ROUNDING, v + ROUNDING);
-        let (fu, fv) = (
-            (u - (ru - ROUNDING)) as f32 + 0.5,
-            (v - (rv - ROUNDING)) as f32 + 0.5,
-        );
-        let (x0, y0) = (
-            ru.to_bits() as usize & self.mask,
-            rv.to_bits() as usize & self.mask,
-        );
-        let (x1, y1) = ((x0 + 1) & self.mask, (y0 + 1) & self.mask);
-        let at = |x: usize, y: usize| self.texels[place(x, y, self.blocks)].map(f32::from);
-        let (left, right) = (1.0 - fu, fu);
-        let (top, bottom) = (1.0 - fv, fv);
-        let sum = add_scaled([0.0; 4], at(x0, y0), left * top);
-        let sum = add_scaled(sum, at(x1, y0), right * top);
-        let sum = add_scaled(sum, at(x0, y1), left * bottom);
-        let sum = add_scaled(sum, at(x1, y1), right * bottom);
-        std::array::from_fn(|i| sum[i] * self.units[i])
+    /// (`u`, `v`) µm of texture space as fixed-point texels.
+    #[inline]
+    pub fn fixed(&self, u: f64, v: f64) -> Fixed {
+        let one = f64::from(1_u32 << FRACTION_BITS);
+        (
+            ((u * self.per_um - 0.5) * one) as i64,
+            ((v * self.per_um - 0.5) * one) as i64,
+        )
     }
-}
 
-/// Units of channels that swing about 0, up to ±4, and of shares of 0–1.
-const SWING: f32 = 1.0 / 32.0;
-const SHARE: f32 = 1.0 / 127.0;
+    /// Bilinear sample at a fixed-point place.
+    #[inline]
+    pub fn sample_fixed(&self, (u, v): Fixed) -> Texel {
+        let fraction = |i: i64| {
+            let bits = (i & ((1 << FRACTION_BITS) - 1)) as i32;
+            bits as f32 * (1.0 / (1_u32 << FRACTION_BITS) as f32)
+        };
+        let (iu, iv) = (u >> FRACTION_BITS, v >> FRACTION_BITS);
+        self.bilinear((iu as usize, iv as usize), fraction(u), fraction(v))
+    }
 
-/// Noise of `cx`·`cy` cells over the unit square.
-fn cells(seed: u64, x: f64, y: f64, cx: i64, cy: i64) -> f64 {
-    periodic_noise(seed, x * cx as f64, y * cy as f64, (cx, cy))
+    #[inline]
+    fn bilinear(&self, (iu, iv): (usize, usize), fu: f32, fv: f32) -> Texel {
+        let mask = self.side - 1;
+        let (x0, y0) = (iu & mask, iv & mask);
+        let (x1, y1) = ((x0 + 1) & mask, (y0 + 1) & mask);
+        let (r0, r1) = (y0 * self.side, y1 * self.side);
+        let (a, b) = (self.texels[r0 + x0], self.texels[r0 + x1]);
+        let (c, d) = (self.texels[r1 + x0], self.texels[r1 + x1]);
+        lerp(lerp(a, b, fu), lerp(c, d, fu), fv)
+    }
 }
 
 fn step(value: f64, low: f64, high: f64) -> f64 {
@@ -160,45 +138,67 @@ fn step(value: f64, low: f64, high: f64) -> f64 {
     t * t * (3.0 - 2.0 * t)
 }
 
+/// Seed and cells of each noise under the fibres.
+const FIBRE_LAYERS: [(u64, usize, usize); 10] = [
+    (12, 5, 7),
+    (13, 14, 16),
+    (1, 11, 120),
+    (2, 22, 210),
+    (3, 4, 18),
+    (4, 9, 40),
+    (5, 6, 14),
+    (6, 7, 44),
+    (7, 19, 90),
+    (8, 14, 58),
+];
+
 /// Fibres along x: fine fibrils, wavy bundles, clefts (coverage), basophilic streaks.
-fn fibre_texel(x: f64, y: f64) -> Texel {
-    let sway = cells(12, x, y, 5, 7) * 0.012 + cells(13, x, y, 14, 16) * 0.0035;
-    let y = y + sway;
-    let fibrils = cells(1, x, y, 11, 120) * 1.3 + cells(2, x, y, 22, 210) * 0.8;
-    let phase = cells(3, x, y, 4, 18) * 1.1 + cells(4, x, y, 9, 40) * 0.35;
-    let bundles =
-        (std::f64::consts::TAU * (y * 22.0 + phase)).sin() * (0.75 + 0.5 * cells(5, x, y, 6, 14));
-    let slit = cells(6, x, y, 7, 44) + 0.35 * cells(7, x, y, 19, 90);
-    let clefts = step(slit, 0.62, 0.95);
-    let streaks = cells(8, x, y, 14, 58) * 1.5;
+fn fibre_texel(noise: &dyn Fn(usize, f64, f64) -> f64, x: f64, y: f64) -> Texel {
+    let y = y + noise(0, x, y) * 0.012 + noise(1, x, y) * 0.0035;
+    let n = |layer: usize| noise(layer, x, y);
+    let fibrils = n(2) * 1.3 + n(3) * 0.8;
+    let phase = n(4) * 1.1 + n(5) * 0.35;
+    let bundles = (std::f64::consts::TAU * (y * 22.0 + phase)).sin() * (0.75 + 0.5 * n(6));
+    let clefts = step(n(7) + 0.35 * n(8), 0.62, 0.95);
+    let streaks = n(9) * 1.5;
     [fibrils, bundles, clefts, streaks].map(|v| v as f32)
 }
 
+/// Seed and cells of each noise under the grain.
+const GRAIN_LAYERS: [(u64, usize, usize); 10] = [
+    (20, 40, 40),
+    (21, 40, 40),
+    (22, 96, 96),
+    (23, 190, 190),
+    (24, 34, 34),
+    (25, 62, 62),
+    (26, 52, 52),
+    (27, 26, 26),
+    (28, 11, 11),
+    (29, 25, 25),
+];
+
 /// No direction: granules, mesh (coverage of thin strands), vacuoles (coverage), blotches.
-fn grain_texel(x: f64, y: f64) -> Texel {
-    let (wx, wy) = (
-        x + 0.004 * cells(20, x, y, 40, 40),
-        y + 0.004 * cells(21, x, y, 40, 40),
-    );
-    let granules = cells(22, x, y, 96, 96) * 1.1 + cells(23, x, y, 190, 190) * 1.1;
+fn grain_texel(noise: &dyn Fn(usize, f64, f64) -> f64, x: f64, y: f64) -> Texel {
+    let (wx, wy) = (x + 0.004 * noise(0, x, y), y + 0.004 * noise(1, x, y));
+    let granules = (noise(2, x, y) + noise(3, x, y)) * 1.1;
     let strand = |n: f64| (1.0 - n.abs() * 3.2).max(0.0);
-    let mesh = strand(cells(24, wx, wy, 34, 34)).max(0.8 * strand(cells(25, wx, wy, 62, 62)));
-    let hole = cells(26, wx, wy, 52, 52) + 0.3 * cells(27, x, y, 26, 26);
-    let vacuoles = step(hole, 0.62, 0.85);
-    let blotches = cells(28, x, y, 11, 11) * 1.2 + cells(29, x, y, 25, 25) * 0.9;
+    let mesh = strand(noise(4, wx, wy)).max(0.8 * strand(noise(5, wx, wy)));
+    let vacuoles = step(noise(6, wx, wy) + 0.3 * noise(7, x, y), 0.62, 0.85);
+    let blotches = noise(8, x, y) * 1.2 + noise(9, x, y) * 0.9;
     [granules, mesh, vacuoles, blotches].map(|v| v as f32)
 }
 
 /// The table with a direction; its fibres run along u.
 pub fn fibres() -> &'static Texture {
     static TABLE: OnceLock<Texture> = OnceLock::new();
-    TABLE.get_or_init(|| Texture::generate(fibre_texel, [SWING, SWING, SHARE, SWING]))
+    TABLE.get_or_init(|| Texture::generate(&FIBRE_LAYERS, fibre_texel))
 }
 
 /// The table without a direction.
 pub fn grain() -> &'static Texture {
     static TABLE: OnceLock<Texture> = OnceLock::new();
-    TABLE.get_or_init(|| Texture::generate(grain_texel, [SWING, SHARE, SHARE, SWING]))
+    TABLE.get_or_init(|| Texture::generate(&GRAIN_LAYERS, grain_texel))
 }
 
 #[cfg(test)]
@@ -208,9 +208,10 @@ mod tests {
     #[test]
     fn a_coarse_mip_is_the_mean() {
         let texture = grain();
-        let far = texture.mip(1e9).sample(3.0, 4.0);
+        let mip = texture.mip(1e9);
+        let far = mip.sample_fixed(mip.fixed(3.0, 4.0));
         for (a, b) in far.iter().zip(texture.mean()) {
-            assert!((a - b).abs() < 0.05);
+            assert!((a - b).abs() < 1e-6);
         }
     }
 }
