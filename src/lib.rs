@@ -1,10 +1,14 @@
 //! Parfocal: a whole-slide viewer whose overlay stays in focus when the magnification changes.
 //!
-//! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`.
+//! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`, and
+//! `slide`, `model` ← `learn` ← `cli`. `files` serves all of them.
 
 pub mod app;
 pub mod cli;
+pub mod files;
 pub mod geometry;
 pub mod gpu;
+pub mod learn;
+pub mod model;
 pub mod slide;
 pub mod tiles;

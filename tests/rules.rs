@@ -4,18 +4,30 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use. `main.rs` and `lib.rs` tie them together.
-const ALLOWED: [(&str, &[&str]); 7] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
+    ("files", &[]),
     ("geometry", &[]),
-    ("slide", &["geometry"]),
+    ("slide", &["files", "geometry"]),
     ("tiles", &["geometry", "slide"]),
     ("gpu", &["geometry", "slide", "tiles"]),
-    ("jobs", &["geometry", "slide"]),
-    ("app", &["geometry", "slide", "tiles", "gpu", "jobs"]),
-    ("cli", &["geometry", "slide", "tiles", "gpu", "jobs", "app"]),
+    ("model", &["files"]),
+    ("learn", &["files", "geometry", "slide", "model"]),
+    ("jobs", &["geometry", "slide", "learn"]),
+    (
+        "app",
+        &["files", "geometry", "slide", "tiles", "gpu", "jobs"],
+    ),
+    (
+        "cli",
+        &[
+            "files", "geometry", "slide", "tiles", "gpu", "model", "learn", "jobs", "app",
+        ],
+    ),
 ];
 
 /// Which files may name a crate: a path begins with one of these.
-const CRATE_OWNERS: [(&str, &[&str]); 5] = [
+const CRATE_OWNERS: [(&str, &[&str]); 6] = [
+    ("burn", &["model/", "learn/", "cli/"]),
     ("egui", &["app/"]),
     ("eframe", &["app/"]),
     ("egui_wgpu", &["app/"]),

@@ -1,8 +1,8 @@
 //! Settings and session on disk: written whole or not at all, and never thrown away unseen.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::session::Session;
 use super::settings::Settings;
 use super::state::Notice;
+use crate::files;
 
 mod saver;
 
@@ -200,18 +201,8 @@ fn put_aside(path: &Path) -> io::Result<PathBuf> {
 
 /// Replaces a file so that a crash at any moment leaves the old or the new one.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The new name lasts once the folder is on disk too; where folders can't be synced, the
-    // system sees to it.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    files::write_whole(path, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -1,0 +1,72 @@
+//! Files that are there whole or not at all.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Writes `bytes` to `path`: a reader sees the old file or the whole new one, never a part, also
+/// after the power failed.
+///
+/// # Errors
+/// When the folder does not exist or can't be written to.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe is written into; renaming would replace it by a file.
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return std::fs::write(path, bytes);
+    }
+    let mut file = beside(path)?;
+    file.write_all(bytes)?;
+    keep(file, path)
+}
+
+/// An empty file in the folder of `path`, which goes away unless it is kept.
+///
+/// # Errors
+/// When the folder does not exist or can't be written to.
+pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".parfocal-").suffix(".part");
+    // The usual permissions, of which the umask takes its part: results are no secrets.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder_of(path))
+}
+
+/// Gives a finished file its name, once its bytes are on the disk.
+///
+/// # Errors
+/// When something is in the way that can't be replaced.
+pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    // The new name lasts once the folder is on disk too; where folders can't be synced, the
+    // system sees to it.
+    if let Ok(folder) = std::fs::File::open(folder_of(path)) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_new_file_replaces_the_old_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        write_whole(&path, b"old").unwrap();
+        write_whole(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write_whole(&folder.path().join("no/such/a.bin"), b"x").is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! Learning: data, losses, training and what is measured of it.

@@ -1,0 +1,10 @@
+//! Networks: the encoder and its weights file. The same code runs on every burn device.
+
+pub mod block;
+pub mod config;
+pub mod encoder;
+pub mod initial;
+pub mod position;
+
+pub use config::{EncoderConfig, MlpKind};
+pub use encoder::{Embedding, Encoder};
