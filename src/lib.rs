@@ -8,6 +8,7 @@ pub mod cli;
 pub mod files;
 pub mod geometry;
 pub mod gpu;
+pub mod jobs;
 pub mod learn;
 pub mod model;
 pub mod slide;

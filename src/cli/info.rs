@@ -280,7 +280,7 @@ fn or_unknown(text: Option<String>) -> String {
 }
 
 /// Text out of a file must not steer the terminal: control characters become visible escapes.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() {

@@ -1,13 +1,20 @@
 //! The command line: what it accepts, and one file a subcommand.
 
 mod bench;
+mod compute;
+mod embed;
+mod eval;
 mod info;
+mod interrupt;
 mod output;
 mod parse;
 mod phantom;
 mod place;
 mod png;
 mod render;
+mod tile_progress;
+mod train;
+mod weights;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
@@ -49,6 +56,10 @@ enum Command {
     Render(render::RenderArgs),
     Phantom(phantom::PhantomArgs),
     Bench(bench::BenchArgs),
+    Train(train::TrainArgs),
+    Embed(embed::EmbedArgs),
+    Eval(eval::EvalArgs),
+    Weights(weights::WeightsArgs),
 }
 
 /// Runs what the command line asks for.
@@ -66,6 +77,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Render(args) => render::run(&args),
         Command::Phantom(args) => phantom::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Embed(args) => embed::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Weights(args) => weights::run(&args),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::interrupt::stop_on_ctrl_c;
 use super::{output, parse};
 use crate::slide::phantom::export::{ExportOptions, write_pyramid};
 use crate::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
@@ -118,15 +118,6 @@ fn export(source: &PhantomSource, path: &Path, quality: u8) -> anyhow::Result<()
     );
     written?;
     Ok(())
-}
-
-/// Set once the user asks to stop: Ctrl-C, or the system's polite end of the program.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
-        .context("Ctrl-C can't be listened for")?;
-    Ok(stop)
 }
 
 /// On stderr, and only where that is a terminal.

@@ -45,11 +45,22 @@ impl Encoder {
     /// # Errors
     /// When `config` can't be built.
     pub fn new(config: &EncoderConfig, seed: u64, device: &Device) -> Result<Self, ConfigError> {
+        let built = Self::built(config, device)?;
+        Ok(initial::draw(built, seed, FIRST_PARAM_ID))
+    }
+
+    /// An encoder of zeros, to be filled from a file.
+    pub(super) fn blank(config: &EncoderConfig, device: &Device) -> Result<Self, ConfigError> {
+        let built = Self::built(config, device)?;
+        Ok(initial::numbered(built, FIRST_PARAM_ID))
+    }
+
+    fn built(config: &EncoderConfig, device: &Device) -> Result<Self, ConfigError> {
         config.check()?;
         let width = config.width;
         let tokens = |count: usize| Initializer::Zeros.init([1, count, width], device);
         let places = config.position_grid.pow(2) + usize::from(config.class_position);
-        let built = Self {
+        Ok(Self {
             patch_embed: PatchEmbed {
                 proj: linear(3 * config.patch_px.pow(2), width, device),
             },
@@ -61,8 +72,7 @@ impl Encoder {
                 .collect(),
             norm: norm(width, device),
             config: config.clone(),
-        };
-        Ok(initial::draw(built, seed, FIRST_PARAM_ID))
+        })
     }
 
     /// Its shape.

@@ -20,6 +20,23 @@ pub fn draw<M: Module>(module: M, seed: u64, first_id: u64) -> M {
     })
 }
 
+/// Gives every parameter the id that [`draw`] would give it, and leaves its value.
+pub fn numbered<M: Module>(module: M, first_id: u64) -> M {
+    module.map(&mut Number { next_id: first_id })
+}
+
+struct Number {
+    next_id: u64,
+}
+
+impl ModuleMapper for Number {
+    fn map_float<const D: usize>(&mut self, mut param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.id = ParamId::from(self.next_id);
+        self.next_id += 1;
+        param
+    }
+}
+
 struct Draw {
     rng: ChaCha8Rng,
     next_id: u64,
@@ -48,7 +65,8 @@ impl ModuleMapper for Draw {
         } else {
             let shape = built.shape();
             let values: Vec<f32> = (0..shape.num_elements()).map(|_| self.normal()).collect();
-            Tensor::from_data(TensorData::new(values, shape), &built.device())
+            let drawn = Tensor::from_data(TensorData::new(values, shape), &built.device());
+            drawn.set_require_grad(built.is_require_grad())
         };
         Param::from_mapped_value(id, value, mapper)
     }

@@ -5,6 +5,8 @@ pub mod config;
 pub mod encoder;
 pub mod initial;
 pub mod position;
+pub mod speed;
+pub mod weights;
 
 pub use config::{EncoderConfig, MlpKind};
 pub use encoder::{Embedding, Encoder};

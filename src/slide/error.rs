@@ -43,6 +43,14 @@ pub enum SlideError {
         /// What the reader said.
         reason: String,
     },
+    /// The slide has no scale, or no pixels of the scale asked for.
+    #[error("{slide}: {reason}")]
+    Scale {
+        /// The slide's name.
+        slide: String,
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// A label, macro or thumbnail can't be read.
     #[error("{slide}: image '{name}': {reason}")]
     Associated {
@@ -63,6 +71,7 @@ impl SlideError {
             | Self::Unsupported { reason, .. }
             | Self::Damaged { reason, .. }
             | Self::Region { reason, .. }
+            | Self::Scale { reason, .. }
             | Self::Associated { reason, .. } => reason,
         }
     }

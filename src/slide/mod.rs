@@ -1,6 +1,7 @@
 //! Where pixels come from: one trait, one file a source.
 
 pub mod argument;
+pub mod by_um;
 pub mod error;
 mod file_watch;
 pub mod hash;
@@ -14,6 +15,7 @@ mod properties;
 pub mod pyramid;
 mod region;
 mod renewable;
+pub mod scaled;
 mod tiff_resolution;
 pub mod tiled_tiff;
 
@@ -24,7 +26,7 @@ pub use pixels::Rgba;
 
 use std::path::Path;
 
-use crate::geometry::LevelRegion;
+use crate::geometry::{LevelRegion, UmPoint};
 
 /// A slide that is open. Readers on several threads share one source.
 ///
@@ -46,6 +48,29 @@ pub trait SlideSource: Send + Sync {
     /// # Errors
     /// When there is none of that name or it can't be decoded.
     fn read_associated(&self, name: &str) -> Result<Rgba, SlideError>;
+
+    /// The picture by microns: `width` × `height` px of `mpp` µm, whose top-left corner lies at
+    /// `origin`, which may be between px. Premultiplied; transparent beyond the slide, or glass
+    /// where the source draws that. Never up-sampled: `mpp` may be 1 % finer than the finest px at
+    /// most.
+    ///
+    /// # Errors
+    /// When the slide has no scale or no px as fine as `mpp`, more than [`MAX_REGION_PX`] px are
+    /// asked for, or the file can't be decoded there.
+    fn read_um(
+        &self,
+        origin: UmPoint,
+        mpp: f64,
+        width: u32,
+        height: u32,
+    ) -> Result<Rgba, SlideError> {
+        by_um::read(self, origin, mpp, (width, height))
+    }
+
+    /// The finest scale that [`Self::read_um`] has px for, µm/px; `None` without a scale.
+    fn finest_mpp(&self) -> Option<f64> {
+        by_um::finest_mpp(self.info())
+    }
 }
 
 /// The largest region one read may ask for, in pixels: 64 MiB of RGBA. Larger wishes are cut into

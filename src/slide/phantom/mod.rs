@@ -41,6 +41,9 @@ use frame::{Frame, lattice_step_um};
 use render::Renderer;
 pub use spec::{ClassInfo, ClassKnobs, PhantomError, PhantomSpec, SlideKnobs, Tissue};
 
+/// The finest scale that a phantom is drawn at by microns: that of the finest spec, µm/px.
+const FINEST_MPP: f64 = 0.05;
+
 /// Levels are added until the longest side is at most this, px.
 const COARSEST_SIDE_PX: u64 = 1024;
 
@@ -295,6 +298,28 @@ impl SlideSource for PhantomSource {
             name: name.to_owned(),
             reason: "a phantom has no label, macro or thumbnail".to_owned(),
         })
+    }
+
+    /// Drawn, not resampled: exact at any scale.
+    fn read_um(
+        &self,
+        origin: UmPoint,
+        mpp: f64,
+        width: u32,
+        height: u32,
+    ) -> Result<Rgba, SlideError> {
+        let drawn = self.render_um(origin, mpp, width, height);
+        if mpp >= FINEST_MPP && (drawn.width, drawn.height) == (width, height) {
+            return Ok(drawn);
+        }
+        Err(SlideError::Scale {
+            slide: self.info.name.clone(),
+            reason: format!("{width} x {height} px of {mpp} µm can't be drawn in one picture"),
+        })
+    }
+
+    fn finest_mpp(&self) -> Option<f64> {
+        Some(FINEST_MPP)
     }
 }
 

@@ -1,0 +1,37 @@
+//! What computes: a graphics card through wgpu, or the processor.
+
+use burn::tensor::{Device, DeviceKind};
+use clap::ValueEnum;
+
+use crate::gpu::device;
+use crate::gpu::offscreen::Offscreen;
+
+/// The user's wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DeviceChoice {
+    /// A real graphics card where there is one, else the processor.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// Whatever adapter wgpu finds, a software one if need be.
+    Wgpu,
+}
+
+impl DeviceChoice {
+    /// The device.
+    ///
+    /// # Errors
+    /// When wgpu is asked for and has no adapter.
+    pub fn open(self) -> anyhow::Result<Device> {
+        let adapter = || anyhow::Ok(Offscreen::open()?.adapter_info());
+        let use_wgpu = match self {
+            Self::Cpu => false,
+            Self::Wgpu => adapter().map(|_| true)?,
+            Self::Auto => adapter().is_ok_and(|info| !device::is_software(&info)),
+        };
+        Ok(match use_wgpu {
+            true => Device::wgpu(DeviceKind::DefaultDevice),
+            false => Device::flex(),
+        })
+    }
+}

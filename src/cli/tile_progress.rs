@@ -1,0 +1,18 @@
+//! A bar that counts tiles.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// On stderr, and only where that is a terminal.
+pub fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tiles  {eta} left");
+    // The template is fixed; were it wrong, the plain bar would do.
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// `done` of `total` tiles.
+pub fn show(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    bar.set_position(done);
+}

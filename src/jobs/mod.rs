@@ -1,0 +1,44 @@
+//! Named threads for long work.
+
+use std::any::Any;
+
+/// Runs `work` on the thread that owns all learning work, and waits for it.
+///
+/// burn keeps a stream of commands for each thread of the system, so that all of its calls
+/// belong on one; its name tells it apart in profiles and backtraces.
+///
+/// # Errors
+/// When the thread can't be started, or ended by a panic, whose words are given.
+pub fn on_compute_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new()
+            .name("compute".to_owned())
+            .spawn_scoped(scope, work);
+        let thread = started.map_err(|error| format!("no thread can be started: {error}"))?;
+        thread.join().map_err(|panic| words(panic.as_ref()))
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "the program is at fault: {}",
+        text.unwrap_or("it gave no reason")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_has_a_name_and_its_end_is_told() {
+        let name = on_compute_thread(|| std::thread::current().name().map(str::to_owned));
+        assert_eq!(name.unwrap().as_deref(), Some("compute"));
+        let failed = on_compute_thread(|| {
+            assert!(std::hint::black_box(false), "no good");
+        });
+        assert!(failed.unwrap_err().contains("no good"));
+    }
+}

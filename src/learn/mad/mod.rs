@@ -1,0 +1,23 @@
+//! Magnification-Aware Distillation: an encoder that ties a tile to its aligned detail.
+//!
+//! A student learns to say of a tile and of its sixteen four times finer children what its own
+//! slow average, the teacher, says of them. See `docs/mad.md` for geometry and losses.
+
+pub mod checkpoint;
+pub mod config;
+pub mod log;
+pub mod losses;
+pub mod network;
+pub mod pool;
+pub mod ring;
+pub mod run;
+pub mod schedule;
+pub mod sinkhorn;
+pub mod targets;
+pub mod teacher;
+#[cfg(test)]
+mod tests;
+pub mod trainer;
+
+pub use config::MadConfig;
+pub use trainer::{StepReport, TrainError, Trainer};

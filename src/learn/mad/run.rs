@@ -1,0 +1,237 @@
+//! A training run in a folder: data in, checkpoints, a log and weights out.
+
+use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::config::MadConfig;
+use super::log::{Log, Row};
+use super::trainer::{TrainError, Trainer};
+use crate::files;
+use crate::learn::sampling::{Loader, SamplingConfig, SamplingError, SourceConfig, Sources};
+use crate::model::weights::{self, WeightsError};
+
+/// Batches made ahead of the step that needs them.
+const AHEAD: usize = 3;
+
+/// Threads that cut and augment tiles: one keeps two cores of training fed.
+const LOADERS: usize = 1;
+
+/// A training file: the run and what it learns from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainFile {
+    /// The run.
+    pub run: MadConfig,
+    /// How families are cut and augmented.
+    #[serde(default)]
+    pub sampling: SamplingConfig,
+    /// Where they come from.
+    #[serde(rename = "source")]
+    pub sources: Vec<SourceConfig>,
+}
+
+/// Why a run stopped or never began.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The folder.
+    #[error("{path}: {reason}")]
+    Folder {
+        /// The folder or a file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The log.
+    #[error("the log can't be kept: {0}")]
+    Log(String),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] SamplingError),
+    /// The training.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// All steps are done; the weights are in this file.
+    Finished(PathBuf),
+    /// Stopped on request after so many steps, which are kept.
+    Stopped(u64),
+}
+
+/// A run after one of its steps.
+#[derive(Debug)]
+pub struct Running<'a> {
+    /// The step that was done.
+    pub row: &'a Row,
+    /// Steps in all.
+    pub steps: u64,
+    /// Tiles learned from in the step, both views counted once.
+    pub tiles: usize,
+}
+
+/// The folder of a run, kept by one process at a time.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    fn open(path: &Path, resume: bool) -> Result<Self, RunError> {
+        let bad = |path: PathBuf, reason: String| RunError::Folder { path, reason };
+        let words = |error: std::io::Error| bad(path.to_owned(), error.to_string());
+        std::fs::create_dir_all(path).map_err(words)?;
+        let lock = File::create(path.join("lock")).map_err(words)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let reason = "another process is training in this folder".to_owned();
+                return Err(bad(path.to_owned(), reason));
+            }
+            Err(TryLockError::Error(error)) => return Err(words(error)),
+        }
+        let folder = Self {
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        let there = folder.checkpoint().exists();
+        if there && !resume {
+            let reason = "there is a run already: go on with --resume, or name another folder";
+            return Err(bad(folder.checkpoint(), reason.to_owned()));
+        }
+        if !there && resume {
+            let reason = "no checkpoint to resume from; start without --resume";
+            return Err(bad(folder.checkpoint(), reason.to_owned()));
+        }
+        Ok(folder)
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        self.path.join("checkpoint.zip")
+    }
+
+    fn weights(&self) -> PathBuf {
+        self.path.join("encoder.safetensors")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path.join("log.csv")
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.path.join("mad.toml")
+    }
+}
+
+/// Trains by `file`, whose relative paths are relative to `base`, in the folder `out`.
+///
+/// All that can stop the run is looked at first: settings, every source, the folder, room for a
+/// checkpoint. `progress` is called after each step; `Break` saves and stops.
+///
+/// # Errors
+/// When anything of that fails, or training does; the last checkpoint stays as it is.
+pub fn run(
+    file: &TrainFile,
+    base: &Path,
+    out: &Path,
+    resume: bool,
+    device: &Device,
+    progress: &mut dyn FnMut(&Running<'_>) -> ControlFlow<()>,
+) -> Result<Ended, RunError> {
+    let tile_px = file.sampling.tile_px;
+    file.run.check(tile_px).map_err(TrainError::from)?;
+    let folder = Folder::open(out, resume)?;
+    let sources = Arc::new(Sources::open(&file.sources, base, &file.sampling)?);
+    let data = data_words(file, &sources);
+    let mut trainer = match resume {
+        true => Trainer::load(&folder.checkpoint(), &file.run, &data, tile_px, device)?,
+        false => Trainer::new(&file.run, tile_px, device)?,
+    };
+    let notes = notes(file, &sources);
+    keep_settings(file, &folder)?;
+    let save = |trainer: &Trainer| trainer.save(&folder.checkpoint(), &data);
+    save(&trainer).map_err(TrainError::from)?;
+    let mut log = Log::open(&folder.log(), trainer.step_number()).map_err(RunError::Log)?;
+    let first = trainer.step_number();
+    let (sampling, seed) = (file.sampling.clone(), file.run.seed);
+    let mut loader = Loader::start(sources, sampling, seed, first, LOADERS, AHEAD)?;
+    let pause = Duration::from_secs_f64(file.run.checkpoint_minutes * 60.0);
+    let mut saved = Instant::now();
+    while trainer.step_number() < file.run.steps {
+        let began = Instant::now();
+        let batch = loader.next_batch()?;
+        let waited = began.elapsed().as_secs_f64();
+        let report = trainer.step(&batch)?;
+        let row = Row::new(&report, began.elapsed().as_secs_f64(), waited);
+        log.push(&row).map_err(RunError::Log)?;
+        let stop = progress(&Running {
+            row: &row,
+            steps: file.run.steps,
+            tiles: batch.families + batch.child_places.len(),
+        });
+        if stop.is_break() || saved.elapsed() >= pause {
+            save(&trainer).map_err(TrainError::from)?;
+            saved = Instant::now();
+        }
+        if stop.is_break() {
+            return Ok(Ended::Stopped(trainer.step_number()));
+        }
+    }
+    save(&trainer).map_err(TrainError::from)?;
+    weights::save(&trainer.teacher().encoder, &notes, &folder.weights())?;
+    Ok(Ended::Finished(folder.weights()))
+}
+
+/// What a continued run must learn from, in words that can be compared.
+fn data_words(file: &TrainFile, sources: &Sources) -> String {
+    let sampling = toml::to_string(&file.sampling).unwrap_or_default();
+    format!("{sampling}\n{}", sources.provenance().join("\n"))
+}
+
+fn keep_settings(file: &TrainFile, folder: &Folder) -> Result<(), RunError> {
+    let path = folder.settings();
+    let written = toml::to_string(file)
+        .map_err(|error| error.to_string())
+        .and_then(|text| {
+            files::write_whole(&path, text.as_bytes()).map_err(|error| error.to_string())
+        });
+    written.map_err(|reason| RunError::Folder { path, reason })
+}
+
+/// What a weights file says of its making.
+fn notes(file: &TrainFile, sources: &Sources) -> BTreeMap<String, String> {
+    let run = &file.run;
+    let loss = serde_json::to_string(&run.loss).unwrap_or_default();
+    BTreeMap::from([
+        (
+            "method".to_owned(),
+            "magnification-aware distillation".to_owned(),
+        ),
+        (
+            "program".to_owned(),
+            format!("parfocal {}", env!("CARGO_PKG_VERSION")),
+        ),
+        ("seed".to_owned(), run.seed.to_string()),
+        ("steps".to_owned(), run.steps.to_string()),
+        (
+            "families_a_step".to_owned(),
+            file.sampling.families.to_string(),
+        ),
+        ("tile_px".to_owned(), file.sampling.tile_px.to_string()),
+        ("loss_weights".to_owned(), loss),
+        ("data".to_owned(), sources.provenance().join("; ")),
+    ])
+}

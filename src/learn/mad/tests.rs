@@ -1,0 +1,190 @@
+//! Training as a whole: it learns, resumes exactly, and stops where it must.
+
+use burn::tensor::{Device, Tensor};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use super::config::{EncoderChoice, MadConfig};
+use super::trainer::{StepReport, TrainError, Trainer};
+use crate::learn::sampling::{FamilyBatch, View};
+use crate::model::EncoderConfig;
+
+const TILE_PX: usize = 32;
+
+fn config(steps: u64) -> MadConfig {
+    let text = format!(
+        "seed = 3\nsteps = {steps}\n\
+         [head]\nhidden = 64\nbottleneck = 16\nprototypes = 32\n\
+         [student]\nlearning_rate = [1e-3, 1e-4]\nwarm_up_steps = 5\n\
+         [teacher]\nqueue_rows = 64\nmomentum = [0.9, 0.99]\n\
+         [watch]\nevery_steps = 4\nrows = 64\nleast_rank_share = 0.0\n"
+    );
+    let mut config: MadConfig = toml::from_str(&text).unwrap();
+    config.encoder = EncoderChoice::Shape(EncoderConfig {
+        width: 48,
+        depth: 2,
+        mlp_width: 96,
+        patch_px: 8,
+        ..EncoderConfig::tiny()
+    });
+    config
+}
+
+/// Tiles of stripes whose direction and width tell the child; some children are left out.
+fn batch(step: u64, families: usize) -> FamilyBatch {
+    let mut rng = ChaCha8Rng::seed_from_u64(step);
+    let child_places: Vec<usize> = (0..families * 16).filter(|n| n % 5 != 0).collect();
+    let mut tiles = |count: usize| -> Vec<f32> {
+        let mut values = Vec::new();
+        for _ in 0..count {
+            let (pitch, lean) = (
+                rng.random_range(2.0..9.0_f32),
+                rng.random_range(0.0..1.0_f32),
+            );
+            for n in 0..3 * TILE_PX * TILE_PX {
+                let (x, y) = (n % TILE_PX, n / TILE_PX % TILE_PX);
+                let phase = (x as f32 * lean + y as f32 * (1.0 - lean)) / pitch;
+                values.push(0.5 + 0.4 * phase.sin());
+            }
+        }
+        values
+    };
+    let kept = child_places.len();
+    let view = View {
+        parents: tiles(families),
+        children: tiles(kept),
+    };
+    FamilyBatch {
+        step,
+        families,
+        tile_px: TILE_PX,
+        views: [view.clone(), view],
+        child_places,
+        parent_mpp: vec![1.0; families],
+    }
+}
+
+fn same_numbers(a: &StepReport, b: &StepReport) {
+    assert_eq!(
+        serde_json::to_string(a).unwrap(),
+        serde_json::to_string(b).unwrap()
+    );
+}
+
+fn weights(trainer: &Trainer) -> Vec<f32> {
+    let side = TILE_PX;
+    let tiles = Tensor::ones([1, 3, side, side], &trainer.device) * 0.3;
+    let seen = trainer.teacher().encoder.forward(tiles).unwrap();
+    seen.tokens.into_data().try_to_vec().unwrap()
+}
+
+#[test]
+fn a_run_that_resumes_equals_one_that_was_never_stopped() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.zip");
+    let config = config(12);
+    let mut whole = Trainer::new(&config, TILE_PX, &device).unwrap();
+    let mut reports = Vec::new();
+    for step in 0..6 {
+        reports.push(whole.step(&batch(step, 2)).unwrap());
+        if step == 2 {
+            whole.save(&path, "stripes").unwrap();
+        }
+    }
+    let mut resumed = Trainer::load(&path, &config, "stripes", TILE_PX, &device).unwrap();
+    assert_eq!(resumed.step_number(), 3);
+    for report in &reports[3..] {
+        let again = resumed.step(&batch(report.step, 2)).unwrap();
+        same_numbers(report, &again);
+    }
+    assert_eq!(weights(&whole), weights(&resumed), "bit for bit");
+}
+
+#[test]
+fn a_repeated_batch_is_learned() {
+    let device = Device::flex();
+    let mut trainer = Trainer::new(&config(60), TILE_PX, &device).unwrap();
+    let one = batch(1, 2);
+    let reports: Vec<StepReport> = (0..60).map(|_| trainer.step(&one).unwrap()).collect();
+    let mean = |part: &[StepReport]| {
+        part.iter().map(|r| r.tokens + r.global).sum::<f32>() / part.len() as f32
+    };
+    let (early, late) = (mean(&reports[..5]), mean(&reports[55..]));
+    assert!(late < 0.75 * early, "{early} to {late}");
+}
+
+#[test]
+fn checkpoints_of_other_runs_and_damaged_ones_are_refused_in_words() {
+    let device = Device::flex();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.zip");
+    let config = config(12);
+    let mut trainer = Trainer::new(&config, TILE_PX, &device).unwrap();
+    trainer.step(&batch(0, 1)).unwrap();
+    trainer.save(&path, "stripes").unwrap();
+    let load = |config: &MadConfig, data: &str| {
+        let loaded = Trainer::load(&path, config, data, TILE_PX, &device);
+        loaded.map(|_| ()).unwrap_err().to_string()
+    };
+    let mut other = config.clone();
+    other.loss.tokens = 0.0;
+    assert!(load(&other, "stripes").contains("loss differs"));
+    assert!(load(&config, "dots").contains("what it learns from"));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(load(&config, "stripes").contains("damaged"));
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 3] ^= 0x40;
+    std::fs::write(&path, &flipped).unwrap();
+    assert!(load(&config, "stripes").contains("can't be used"));
+    std::fs::remove_file(&path).unwrap();
+    assert!(load(&config, "stripes").contains("checkpoint.zip: can't be opened"));
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_before_it_moves() {
+    let device = Device::flex();
+    let mut trainer = Trainer::new(&config(12), TILE_PX, &device).unwrap();
+    let before = weights(&trainer);
+    let mut bad = batch(0, 1);
+    bad.views[1].parents[0] = f32::NAN;
+    let error = trainer.step(&bad).unwrap_err();
+    assert!(
+        matches!(error, TrainError::NotANumber { step: 0, .. }),
+        "{error}"
+    );
+    assert_eq!(weights(&trainer), before);
+}
+
+#[test]
+fn embeddings_that_look_alike_end_the_run() {
+    let mut config = config(40);
+    config.watch.least_rank_share = 0.9;
+    config.watch.grace_steps = 2;
+    let mut trainer = Trainer::new(&config, TILE_PX, &Device::flex()).unwrap();
+    let error = (0..40).find_map(|step| trainer.step(&batch(step, 2)).err());
+    let error = error.expect("stopped").to_string();
+    assert!(
+        error.contains("collapse") && error.contains("effective rank"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_batch_without_children_is_refused() {
+    let mut trainer = Trainer::new(&config(4), TILE_PX, &Device::flex()).unwrap();
+    let mut empty = batch(0, 1);
+    empty.child_places.clear();
+    empty
+        .views
+        .iter_mut()
+        .for_each(|view| view.children.clear());
+    assert!(
+        trainer
+            .step(&empty)
+            .unwrap_err()
+            .to_string()
+            .contains("no child")
+    );
+}

@@ -1,0 +1,397 @@
+//! Student, teacher, and the step that moves both.
+
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::checkpoint::CheckpointError;
+use super::config::{MadConfig, MadConfigError};
+use super::losses::{contrast, cross_entropy, koleo};
+use super::network::{Network, Seen};
+use super::pool::CHILDREN;
+use super::ring::Ring;
+use super::schedule::{cosine, line, warm_cosine};
+use super::targets::{Queues, Sharpening, Targets, targets};
+use super::teacher::follow;
+use crate::learn::adam::{Adam, Pace, norm};
+use crate::learn::rank::effective_rank;
+use crate::learn::sampling::{FamilyBatch, View};
+use crate::model::config::ConfigError;
+
+/// Temperature of the optional contrast within a parent.
+const CONTRAST_TEMPERATURE: f64 = 0.1;
+
+/// Why training stopped or never began.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The configuration.
+    #[error("the configuration can't be trained: {0}")]
+    Config(#[from] MadConfigError),
+    /// Tiles that do not suit the encoder.
+    #[error(transparent)]
+    Tiles(#[from] ConfigError),
+    /// A step without a child.
+    #[error("step {step}: no child of any family has enough tissue")]
+    NoChildren {
+        /// The step.
+        step: u64,
+    },
+    /// A loss or gradient that is no number.
+    #[error("step {step}: {what} is {value}; the last checkpoint is from before it")]
+    NotANumber {
+        /// The step.
+        step: u64,
+        /// What was to be a number.
+        what: &'static str,
+        /// What it was.
+        value: f64,
+    },
+    /// Embeddings that all look alike.
+    #[error(
+        "step {step}: collapse: the effective rank of the {of} embeddings is {rank:.1}, under \
+         {least:.1} (watch.least_rank_share of width {width})"
+    )]
+    Collapse {
+        /// The step.
+        step: u64,
+        /// Which embeddings.
+        of: &'static str,
+        /// Their effective rank.
+        rank: f64,
+        /// The least that is allowed.
+        least: f64,
+        /// Width of the embedding.
+        width: usize,
+    },
+    /// Something could not be computed or read back.
+    #[error("step {step}: the device can't give {what}: {reason}")]
+    Device {
+        /// The step.
+        step: u64,
+        /// What was read.
+        what: &'static str,
+        /// In the device's words.
+        reason: String,
+    },
+    /// The checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// What one step was like.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct StepReport {
+    /// Number of the step, from 0.
+    pub step: u64,
+    /// The whole loss.
+    pub loss: f32,
+    /// Its parts before weighting.
+    pub global: f32,
+    /// Context to detail.
+    pub context: f32,
+    /// Patches to patches.
+    pub tokens: f32,
+    /// Spread.
+    pub koleo: f32,
+    /// Contrast; zero where it is off.
+    pub contrast: f32,
+    /// Norm of the gradient before clipping.
+    pub gradient: f64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Momentum of the teacher.
+    pub momentum: f64,
+    /// Temperature of the teacher.
+    pub temperature: f64,
+    /// Children kept.
+    pub children: usize,
+    /// Effective rank of class embeddings, where it was looked at.
+    pub rank_class: Option<f64>,
+    /// Effective rank of mean patch embeddings, where it was looked at.
+    pub rank_tokens: Option<f64>,
+}
+
+/// Embeddings of the last steps, for the watch over their rank.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Recent {
+    pub(super) class: Ring,
+    pub(super) tokens: Ring,
+}
+
+/// A run between two steps.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(super) config: MadConfig,
+    pub(super) student: Network,
+    pub(super) teacher: Network,
+    pub(super) adam: Adam<Network>,
+    pub(super) queues: Queues,
+    pub(super) recent: Recent,
+    pub(super) step: u64,
+    pub(super) device: Device,
+}
+
+/// The parts of the loss as tensors of one value.
+struct Losses {
+    total: Tensor<1>,
+    parts: Tensor<1>,
+}
+
+impl Trainer {
+    /// A run at its start, on `device` (without autodiff: the student gets it here).
+    ///
+    /// # Errors
+    /// When `config` is wrong for tiles of `tile_px`.
+    pub fn new(config: &MadConfig, tile_px: usize, device: &Device) -> Result<Self, TrainError> {
+        config.check(tile_px)?;
+        let encoder = config.encoder()?;
+        let network = |device: &Device| Network::new(&encoder, &config.head, config.seed, device);
+        let student = network(&device.clone().autodiff())?;
+        let recent = || Ring::new(encoder.width, config.watch.rows);
+        Ok(Self {
+            config: config.clone(),
+            adam: Adam::new(&student),
+            student,
+            teacher: network(device)?,
+            queues: Queues::new(config.head.bottleneck, config.teacher.queue_rows),
+            recent: Recent {
+                class: recent(),
+                tokens: recent(),
+            },
+            step: 0,
+            device: device.clone(),
+        })
+    }
+
+    /// The next step's number: so many are done.
+    pub fn step_number(&self) -> u64 {
+        self.step
+    }
+
+    /// What training is for.
+    pub fn teacher(&self) -> &Network {
+        &self.teacher
+    }
+
+    /// Learns from one batch.
+    ///
+    /// # Errors
+    /// When tiles do not suit the encoder, no child was kept, something is no number, or the
+    /// embeddings have collapsed. The run is then over; its last checkpoint is not touched.
+    pub fn step(&mut self, batch: &FamilyBatch) -> Result<StepReport, TrainError> {
+        let step = self.step;
+        if batch.child_places.is_empty() {
+            return Err(TrainError::NoChildren { step });
+        }
+        let [of_teacher, of_student] = &batch.views;
+        let seen = self.see(&self.teacher, of_teacher, batch)?;
+        self.remember(&seen, step)?;
+        let how = self.sharpening();
+        let says = targets(
+            &self.teacher.head,
+            &seen,
+            &indices(batch.child_places.iter().copied(), &self.device),
+            &mut self.queues,
+            how,
+        );
+        let seen = self.see(&self.student, of_student, batch)?;
+        let losses = self.losses(&seen, &says, batch);
+        let mut report = self.report(&losses, batch)?;
+        report.gradient = self.learn(losses.total)?;
+        self.teacher = follow(self.teacher.clone(), &self.student, report.momentum);
+        self.step += 1;
+        self.watch(&mut report)?;
+        Ok(report)
+    }
+
+    fn see(
+        &self,
+        network: &Network,
+        view: &View,
+        batch: &FamilyBatch,
+    ) -> Result<Seen, ConfigError> {
+        let side = batch.tile_px;
+        let device = network.head.device();
+        let tiles = |values: &[f32]| {
+            let count = values.len() / (3 * side * side);
+            let data = TensorData::new(values.to_vec(), [count, 3, side, side]);
+            Tensor::from_data(data, &device)
+        };
+        network.see(tiles(&view.parents), tiles(&view.children))
+    }
+
+    fn sharpening(&self) -> Sharpening {
+        let teacher = &self.config.teacher;
+        Sharpening {
+            temperature: line(teacher.temperature, self.step, teacher.temperature_steps),
+            iterations: teacher.sinkhorn_iterations,
+        }
+    }
+
+    /// Methods 2.2: the student's say of its view against the teacher's of the other.
+    fn losses(&self, seen: &Seen, says: &Targets, batch: &FamilyBatch) -> Losses {
+        let head = &self.student.head;
+        let device = head.device();
+        let temperature = self.config.student.temperature;
+        let weights = &self.config.loss;
+        let says_of = |rows: Tensor<2>| head.scores(head.project(rows));
+        // The teacher's say enters without gradients.
+        let target = |rows: &Tensor<2>| Tensor::<2>::from_inner(rows.clone());
+        let places = indices(batch.child_places.iter().copied(), &device);
+        let families = batch.child_places.iter().map(|place| place / CHILDREN);
+        let family = indices(families, &device);
+        let zero = || Tensor::<1>::zeros([1], &device);
+        let when = |weight: f64, loss: &dyn Fn() -> Tensor<1>| match weight > 0.0 {
+            true => loss(),
+            false => zero(),
+        };
+
+        let global = when(weights.global, &|| {
+            cross_entropy(
+                target(&says.parents),
+                says_of(seen.parents.clone()),
+                temperature,
+            )
+        });
+        let context = when(weights.context, &|| {
+            let of_parent = target(&says.parents).select(0, family.clone());
+            cross_entropy(of_parent, says_of(seen.children.clone()), temperature)
+        });
+        let coarse = seen.coarse.clone().select(0, places);
+        let tokens = when(weights.tokens, &|| {
+            let detail = says_of(seen.fine.clone());
+            let down = cross_entropy(target(&says.coarse), detail, temperature);
+            let up = cross_entropy(target(&says.fine), says_of(coarse.clone()), temperature);
+            (down + up) * 0.5
+        });
+        let spread = when(weights.koleo, &|| {
+            (koleo(seen.parents.clone()) + koleo(seen.children.clone())) * 0.5
+        });
+        let siblings = when(weights.contrast, &|| {
+            contrast(
+                coarse.clone(),
+                seen.fine.clone(),
+                family.clone(),
+                CONTRAST_TEMPERATURE,
+            )
+        });
+        let total = global.clone() * weights.global
+            + context.clone() * weights.context
+            + tokens.clone() * weights.tokens
+            + spread.clone() * weights.koleo
+            + siblings.clone() * weights.contrast;
+        let parts = [total.clone(), global, context, tokens, spread, siblings];
+        Losses {
+            parts: Tensor::cat(parts.map(Tensor::inner).to_vec(), 0),
+            total,
+        }
+    }
+
+    fn report(&self, losses: &Losses, batch: &FamilyBatch) -> Result<StepReport, TrainError> {
+        let step = self.step;
+        let parts = read(losses.parts.clone(), "the loss", step)?;
+        let [loss, global, context, tokens, koleo, contrast] = parts[..] else {
+            let reason = format!("{} values instead of 6", parts.len());
+            let what = "the loss";
+            return Err(TrainError::Device { step, what, reason });
+        };
+        if !loss.is_finite() {
+            let value = f64::from(loss);
+            let what = "the loss";
+            return Err(TrainError::NotANumber { step, what, value });
+        }
+        let student = &self.config.student;
+        let steps = self.config.steps;
+        Ok(StepReport {
+            step,
+            loss,
+            global,
+            context,
+            tokens,
+            koleo,
+            contrast,
+            gradient: 0.0,
+            learning_rate: warm_cosine(student.learning_rate, student.warm_up_steps, step, steps),
+            momentum: cosine(self.config.teacher.momentum, step, steps),
+            temperature: self.sharpening().temperature,
+            children: batch.child_places.len(),
+            rank_class: None,
+            rank_tokens: None,
+        })
+    }
+
+    /// Moves the student down the gradient of `loss`; tells the gradient's norm.
+    fn learn(&mut self, loss: Tensor<1>) -> Result<f64, TrainError> {
+        let (step, steps) = (self.step, self.config.steps);
+        let student = &self.config.student;
+        let rate = warm_cosine(student.learning_rate, student.warm_up_steps, step, steps);
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.student);
+        let length = norm(&self.student, &gradients);
+        if !length.is_finite() {
+            return Err(TrainError::NotANumber {
+                step,
+                what: "the gradient",
+                value: length,
+            });
+        }
+        let pace = Pace {
+            rate,
+            decay: cosine(student.weight_decay, step, steps),
+            factor: (student.most_gradient / length).min(1.0),
+        };
+        self.student = self.adam.step(self.student.clone(), gradients, pace);
+        Ok(length)
+    }
+
+    /// Keeps embeddings for the watch.
+    fn remember(&mut self, seen: &Seen, step: u64) -> Result<(), TrainError> {
+        let class = Tensor::cat(vec![seen.parents.clone(), seen.children.clone()], 0);
+        let class = read(class, "embeddings", step)?;
+        self.recent.class.push(&class);
+        let tokens = read(seen.fine.clone(), "embeddings", step)?;
+        self.recent.tokens.push(&tokens);
+        Ok(())
+    }
+
+    /// Looks at the effective rank now and then; a collapse ends the run.
+    fn watch(&self, report: &mut StepReport) -> Result<(), TrainError> {
+        let watch = &self.config.watch;
+        if !self.step.is_multiple_of(watch.every_steps) {
+            return Ok(());
+        }
+        let rank = |ring: &Ring| effective_rank(ring.values(), ring.width());
+        let class = rank(&self.recent.class);
+        let tokens = rank(&self.recent.tokens);
+        (report.rank_class, report.rank_tokens) = (Some(class), Some(tokens));
+        let width = self.recent.class.width();
+        let least = watch.least_rank_share * width as f64;
+        let full = self.recent.tokens.rows() >= watch.rows.min(width);
+        for (of, rank) in [("class", class), ("patch", tokens)] {
+            if self.step > watch.grace_steps && full && rank < least {
+                return Err(TrainError::Collapse {
+                    step: report.step,
+                    of,
+                    rank,
+                    least,
+                    width,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i64> = values.map(|value| value as i64).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+fn read<const D: usize>(
+    tensor: Tensor<D>,
+    what: &'static str,
+    step: u64,
+) -> Result<Vec<f32>, TrainError> {
+    let device = |reason: String| TrainError::Device { step, what, reason };
+    let data = tensor.try_into_data().map_err(|e| device(e.to_string()))?;
+    data.try_to_vec().map_err(|e| device(format!("{e:?}")))
+}
