@@ -1,0 +1,250 @@
+//! Learning through the program itself, and on both kinds of device.
+
+use std::path::Path;
+use std::process::{Command as Process, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use parfocal::learn::mad::{MadConfig, Trainer};
+use parfocal::learn::sampling::{FamilyBatch, View};
+use parfocal::model::{Encoder, EncoderConfig};
+
+const ENCODER: &str = "
+[run.encoder]
+name = \"little\"
+width = 24
+depth = 1
+heads = 2
+mlp_width = 48
+mlp = \"gelu\"
+patch_px = 16
+position_grid = 4
+class_position = false
+registers = 0
+pixel_mean = [0.7, 0.6, 0.7]
+pixel_std = [0.2, 0.2, 0.2]
+";
+
+fn settings(steps: u64) -> String {
+    format!(
+        "[run]\nseed = 5\nsteps = {steps}\ncheckpoint_minutes = 0.0\n{ENCODER}\n\
+         [run.head]\nhidden = 32\nbottleneck = 8\nprototypes = 16\n\
+         [run.watch]\nleast_rank_share = 0.0\n\
+         [sampling]\ntile_px = 64\nfamilies = 2\n\
+         [[source]]\nphantom = \"breast\"\nseeds = [3]\nextent_mm = 1.5\n"
+    )
+}
+
+fn parfocal(args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parfocal"));
+    command.current_dir(folder).args(args).output().unwrap()
+}
+
+fn train(folder: &Path, out: &str, more: &[&str]) -> Output {
+    let base = [
+        "train", "mad", "--config", "mad.toml", "--out", out, "--device", "cpu",
+    ];
+    parfocal(&[&base, more].concat(), folder)
+}
+
+fn succeeds(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn fails(output: &Output, words: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "no '{word}' in: {stderr}");
+    }
+}
+
+#[test]
+fn a_run_trains_is_killed_resumes_and_its_weights_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("mad.toml"), settings(12)).unwrap();
+
+    let printed = succeeds(&train(folder.path(), "whole", &[]));
+    assert_eq!(printed.trim(), "whole/encoder.safetensors");
+
+    // Killed somewhere in the middle, then gone on with: the same weights, bit for bit.
+    let mut killed = Process::new(env!("CARGO_BIN_EXE_parfocal"))
+        .current_dir(folder.path())
+        .args([
+            "train", "mad", "--config", "mad.toml", "--out", "cut", "--device", "cpu",
+        ])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let lines = || std::fs::read_to_string(at("cut/log.csv")).map_or(0, |t| t.lines().count());
+    while lines() < 4 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(
+        !at("cut/encoder.safetensors").exists(),
+        "killed too late to test anything"
+    );
+    fails(&train(folder.path(), "cut", &[]), &["--resume"]);
+    succeeds(&train(folder.path(), "cut", &["--resume"]));
+    let bytes = |name: &str| std::fs::read(at(name)).unwrap();
+    assert!(bytes("whole/encoder.safetensors") == bytes("cut/encoder.safetensors"));
+    let steps = |name: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(at(name)).unwrap();
+        let first = |line: &str| line.split(',').take(14).collect::<Vec<_>>().join(",");
+        text.lines().map(first).collect()
+    };
+    assert_eq!(steps("whole/log.csv"), steps("cut/log.csv"));
+
+    // What else such weights are for.
+    let weights = "whole/encoder.safetensors";
+    let told = succeeds(&parfocal(&["weights", "inspect", weights], folder.path()));
+    for word in ["little", "patch_embed.proj.weight", "[24, 3, 16, 16]"] {
+        assert!(told.contains(word), "no '{word}' in: {told}");
+    }
+    let embed = [
+        "embed",
+        "phantom:breast?seed=3",
+        "--weights",
+        weights,
+        "--tile",
+        "64",
+        "--region",
+        "12000,12000,300,300",
+        "--all",
+        "--device",
+        "cpu",
+        "-o",
+        "a.npz",
+    ];
+    succeeds(&parfocal(&embed, folder.path()));
+    let file = std::fs::File::open(at("a.npz")).unwrap();
+    let mut archive = zip::ZipArchive::new(file).unwrap();
+    for name in ["cls.npy", "positions_um.npy"] {
+        assert!(archive.by_name(name).unwrap().size() > 100, "{name}");
+    }
+}
+
+#[test]
+fn what_will_stop_a_run_is_told_at_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |text: &str| std::fs::write(folder.path().join("mad.toml"), text).unwrap();
+    let run = || train(folder.path(), "out", &[]);
+    fails(&run(), &["mad.toml", "can't be read"]);
+    with(&settings(4).replace("steps = 4", "stepz = 4"));
+    fails(&run(), &["mad.toml", "stepz"]);
+    with(&settings(4).replace("tile_px = 64", "tile_px = 96"));
+    fails(&run(), &["96"]);
+    with(&settings(4).replace("seeds = [3]", "seeds = [900001]"));
+    fails(&run(), &["900001"]);
+    with(&settings(4).replace("phantom = \"breast\"\nseeds = [3]", "slide = \"no.svs\""));
+    fails(&run(), &["no.svs"]);
+    with(&settings(4));
+    fails(
+        &train(folder.path(), "out", &["--resume"]),
+        &["checkpoint.zip"],
+    );
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    fails(&train(folder.path(), "file", &[]), &["file"]);
+}
+
+/// The software adapter does; `None`, and a reason on stderr, where there is not even that.
+fn wgpu() -> Option<Device> {
+    if let Err(error) = parfocal::gpu::offscreen::Offscreen::open() {
+        eprintln!("skipped: no adapter: {error:#}");
+        return None;
+    }
+    Some(Device::wgpu(DeviceKind::DefaultDevice))
+}
+
+fn little() -> EncoderConfig {
+    EncoderConfig {
+        width: 24,
+        depth: 2,
+        heads: 3,
+        mlp_width: 48,
+        patch_px: 8,
+        position_grid: 4,
+        registers: 1,
+        layer_scale: Some(0.5),
+        ..EncoderConfig::tiny()
+    }
+}
+
+fn tiles(count: usize, side: usize) -> Vec<f32> {
+    let value = |n: usize| ((n * 7919) % 1000) as f32 / 1000.0;
+    (0..count * 3 * side * side).map(value).collect()
+}
+
+fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let apart = |(a, b): (&f32, &f32)| (a - b).abs();
+    a.iter().zip(b).map(apart).fold(0.0, f32::max)
+}
+
+#[test]
+fn both_devices_embed_and_learn_alike() {
+    let Some(wgpu) = wgpu() else { return };
+    let seen = |device: &Device| -> Vec<f32> {
+        let encoder = Encoder::new(&little(), 2, device).unwrap();
+        // Not the grid on which positions are stored, so that they are resampled.
+        let data = TensorData::new(tiles(3, 64), [3, 3, 64, 64]);
+        let seen = encoder.forward(Tensor::from_data(data, device)).unwrap();
+        let all = Tensor::cat(vec![seen.cls.unsqueeze_dim(1), seen.tokens], 1);
+        all.into_data().try_to_vec().unwrap()
+    };
+    let apart = furthest(&seen(&Device::flex()), &seen(&wgpu));
+    assert!(apart < 1e-3, "forward: {apart}");
+
+    let mut config: MadConfig = toml::from_str("seed = 2\nsteps = 10").unwrap();
+    config.encoder = parfocal::learn::mad::config::EncoderChoice::Shape(little());
+    config.head.hidden = 32;
+    config.head.bottleneck = 8;
+    config.head.prototypes = 16;
+    config.loss.contrast = 0.5;
+    // A first step of full size, by gradients that are not cut.
+    config.student.warm_up_steps = 0;
+    config.student.most_gradient = 1e6;
+    let view = |shift: usize| View {
+        parents: tiles(2 + shift, 32).split_off(shift * 3 * 32 * 32),
+        children: tiles(5 + shift, 32).split_off(shift * 3 * 32 * 32),
+    };
+    let batch = FamilyBatch {
+        step: 0,
+        families: 2,
+        tile_px: 32,
+        views: [view(0), view(1)],
+        child_places: vec![0, 3, 9, 17, 30],
+        parent_mpp: vec![1.0; 2],
+    };
+    let learned = |device: &Device| {
+        let mut trainer = Trainer::new(&config, 32, device).unwrap();
+        let report = trainer.step(&batch).unwrap();
+        let data = TensorData::new(tiles(2, 32), [2, 3, 32, 32]);
+        let tiles = Tensor::from_data(data, device);
+        let seen = trainer.teacher().encoder.forward(tiles).unwrap();
+        let values: Vec<f32> = seen.tokens.into_data().try_to_vec().unwrap();
+        (report, values)
+    };
+    let (on_cpu, cpu_values) = learned(&Device::flex());
+    let (on_wgpu, wgpu_values) = learned(&wgpu);
+    for (name, a, b) in [
+        ("loss", on_cpu.loss, on_wgpu.loss),
+        ("tokens", on_cpu.tokens, on_wgpu.tokens),
+        ("gradient", on_cpu.gradient as f32, on_wgpu.gradient as f32),
+    ] {
+        assert!(
+            (a - b).abs() < 1e-3 * a.abs().max(1.0),
+            "{name}: {a} and {b}"
+        );
+    }
+    let apart = furthest(&cpu_values, &wgpu_values);
+    assert!(apart < 1e-3, "after one step: {apart}");
+}
