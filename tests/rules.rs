@@ -27,7 +27,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 
 /// Which files may name a crate: a path begins with one of these.
 const CRATE_OWNERS: [(&str, &[&str]); 6] = [
-    ("burn", &["model/", "learn/", "cli/"]),
+    ("burn", &["model/", "learn/", "jobs/", "cli/"]),
     ("egui", &["app/"]),
     ("eframe", &["app/"]),
     ("egui_wgpu", &["app/"]),

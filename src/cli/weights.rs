@@ -1,16 +1,20 @@
-//! `parfocal weights`: what is in a weights file.
+//! `parfocal weights`: what is in a weights file, and how fast an encoder is.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
+use super::compute::DeviceChoice;
 use super::info::printable;
 use super::output;
+use crate::jobs::on_compute_thread;
+use crate::learn::speed::measure;
 use crate::model::weights::{Inspection, inspect};
 use crate::model::{EncoderConfig, MlpKind};
 
-/// Show what is in a weights file.
+/// Look at weights files and at what encoders cost.
 #[derive(Debug, Args)]
 pub struct WeightsArgs {
     #[command(subcommand)]
@@ -20,6 +24,27 @@ pub struct WeightsArgs {
 #[derive(Debug, Subcommand)]
 enum WeightsCommand {
     Inspect(InspectArgs),
+    Speed(SpeedArgs),
+}
+
+/// Time an untrained encoder on this machine: milliseconds a tile, as JSON.
+#[derive(Debug, Args)]
+struct SpeedArgs {
+    /// Shape of the encoder: tiny, small or dinov2-small.
+    #[arg(long, default_value = "tiny")]
+    encoder: String,
+    /// Side of a tile, px; a multiple of the encoder's patch.
+    #[arg(long, default_value_t = 128, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=2048))]
+    tile: u32,
+    /// Tiles at once.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+    /// How often each is timed; the median is printed.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeats: u16,
+    /// What computes: auto, cpu or wgpu.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
 }
 
 /// Show configuration, tensors, hash and notes, and whether an encoder can be loaded from it.
@@ -32,12 +57,28 @@ struct InspectArgs {
     json: bool,
 }
 
-/// Prints the description to stdout.
+/// Prints the description or the times to stdout.
 ///
 /// # Errors
-/// When the file can't be read, is no whole safetensors file, or stdout is closed.
+/// When the file can't be read, is no whole safetensors file, there is no such encoder, or stdout
+/// is closed.
 pub fn run(args: &WeightsArgs) -> anyhow::Result<()> {
-    let WeightsCommand::Inspect(args) = &args.command;
+    match &args.command {
+        WeightsCommand::Inspect(args) => show(args),
+        WeightsCommand::Speed(args) => time(args),
+    }
+}
+
+fn time(args: &SpeedArgs) -> anyhow::Result<()> {
+    let config = EncoderConfig::named(&args.encoder)?;
+    let device = args.device.open()?;
+    let (batch, repeats) = (args.batch.into(), args.repeats.into());
+    let timed = on_compute_thread(|| measure(&config, args.tile as usize, batch, repeats, &device));
+    let speed = timed.map_err(|words| anyhow!(words))??;
+    output::print(&(serde_json::to_string(&speed)? + "\n"))
+}
+
+fn show(args: &InspectArgs) -> anyhow::Result<()> {
     let seen = inspect(&args.file)?;
     let text = if args.json {
         serde_json::to_string_pretty(&seen)? + "\n"
@@ -91,6 +132,7 @@ fn loads_text(seen: &Inspection) -> String {
 fn shape_lines(config: &EncoderConfig) -> [(&'static str, String); 5] {
     let mlp = match config.mlp {
         MlpKind::Gelu => "GELU",
+        MlpKind::Relu => "ReLU",
         MlpKind::SwiGlu => "SwiGLU",
     };
     let class = if config.class_position {

@@ -8,4 +8,6 @@ pub mod metrics;
 pub mod probe;
 pub mod rank;
 pub mod sampling;
+pub mod speed;
+pub mod split_pass;
 pub mod values;

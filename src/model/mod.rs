@@ -4,8 +4,8 @@ pub mod block;
 pub mod config;
 pub mod encoder;
 pub mod initial;
+pub mod parallel;
 pub mod position;
-pub mod speed;
 pub mod weights;
 
 pub use config::{EncoderConfig, MlpKind};

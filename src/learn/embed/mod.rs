@@ -4,6 +4,8 @@ mod features;
 mod grid;
 mod npz;
 mod slide;
+#[cfg(test)]
+mod tests;
 mod tile;
 
 pub use features::{Block, FeatureError, Features, batch};

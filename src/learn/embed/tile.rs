@@ -1,5 +1,7 @@
 //! One square tile in memory.
 
+use rayon::prelude::*;
+
 use crate::geometry::UmPoint;
 use crate::learn::sampling::tissue::{is_tissue, over_glass};
 use crate::slide::{SlideError, SlideSource};
@@ -31,6 +33,29 @@ impl Tile {
         let picture = slide.read_um(at.origin, at.mpp, side_px, side_px)?;
         let rgb = over_glass(&picture, slide.info().background_rgb);
         Ok(Self { side_px, rgb })
+    }
+
+    /// Reads tiles on all cores, in order.
+    ///
+    /// # Errors
+    /// The first that can't be read.
+    pub fn read_all(
+        slide: &dyn SlideSource,
+        places: &[TileAt],
+        side_px: u32,
+    ) -> Result<Vec<Self>, SlideError> {
+        let Some((first, others)) = places.split_first() else {
+            return Ok(Vec::new());
+        };
+        // The first is read outside of the pool: what a source prepares at its first read, it may
+        // prepare in the pool itself, and a pool that waits for that would wait for ever.
+        let mut tiles = vec![Self::read(slide, *first, side_px)?];
+        let rest: Result<Vec<Self>, SlideError> = others
+            .par_iter()
+            .map(|at| Self::read(slide, *at, side_px))
+            .collect();
+        tiles.extend(rest?);
+        Ok(tiles)
     }
 
     /// The colours of the square of `side` px at (`left`, `top`), rows from the top; what sticks

@@ -1,9 +1,8 @@
 //! Right-child retrieval: which of its children does a part of a parent look like?
 
-use rayon::prelude::*;
-
 use super::EvalError;
 use super::footprint::GRID;
+use super::jitter::jittered;
 use super::retention::Bench;
 use super::scores::PlaceScores;
 use super::watch::Watch;
@@ -34,6 +33,7 @@ pub struct Tally {
     /// Children that took part.
     pub children: usize,
     right: usize,
+    right_jittered: usize,
     chance: f64,
     own: Mean,
     same_parent: Mean,
@@ -65,6 +65,7 @@ impl Tally {
         let children = self.children.max(1) as f64;
         PlaceScores {
             top1: self.right as f64 / children,
+            top1_jittered: self.right_jittered as f64 / children,
             chance: self.chance / children,
             own: self.own.get(),
             same_parent: self.same_parent.get(),
@@ -162,10 +163,12 @@ pub fn retrieve(
         }
         let mut tiles = vec![parent];
         tiles.extend(read_children(bench, parents, at, &children)?);
+        let changed = jittered(&tiles, *origin, bench.seed);
         for (arm, tally) in bench.arms.iter().zip(tallies.iter_mut()) {
-            let features = arm.see(&tiles, bench.device)?;
-            let (low, high) = pairs(&features, &children);
+            let (low, high) = pairs(&arm.see(&tiles, bench.device)?, &children);
             tally.add(low, high);
+            let (low, high) = pairs(&arm.see(&changed, bench.device)?, &children);
+            tally.right_jittered += right_children(&centred(&low), &centred(&high));
         }
         found += 1;
         watch.add(tiles.len())?;
@@ -193,16 +196,13 @@ fn read_children(
 ) -> Result<Vec<Tile>, EvalError> {
     let mpp = parent.mpp / GRID as f64;
     let child_um = mpp * f64::from(bench.side_px());
-    let read = |&(column, row): &(usize, usize)| {
+    let place = |&(column, row): &(usize, usize)| {
         let (x, y) = (column as f64 * child_um, row as f64 * child_um);
         let origin = UmPoint::new(parent.origin.x + x, parent.origin.y + y);
-        Ok(Tile::read(
-            parents.slide,
-            TileAt { origin, mpp },
-            bench.side_px(),
-        )?)
+        TileAt { origin, mpp }
     };
-    children.par_iter().map(read).collect()
+    let places: Vec<TileAt> = children.iter().map(place).collect();
+    Ok(Tile::read_all(parents.slide, &places, bench.side_px())?)
 }
 
 /// The parent's tokens over each child, and each child's own: tile 0 is the parent.

@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod family;
 mod footprint;
+mod jitter;
 mod markdown;
 mod plot;
 mod report;

@@ -1,7 +1,6 @@
 //! Retention: what a probe trained at 10x still knows at 20x and 40x.
 
 use burn::tensor::Device;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::arm::Arm;
@@ -10,7 +9,7 @@ use super::scores::{ProbeScores, RankScores};
 use super::slides::{Split, phantom, slide_seed};
 use super::watch::Watch;
 use super::{EvalConfig, EvalError};
-use crate::learn::embed::{Features, Tile};
+use crate::learn::embed::{Features, Tile, TileAt};
 use crate::learn::metrics::Confusion;
 use crate::learn::probe::{Fit, Probe};
 use crate::learn::rank::effective_rank;
@@ -180,11 +179,9 @@ fn read(
     footprints: &[Footprint],
     scale: Scale,
 ) -> Result<Vec<Tile>, EvalError> {
-    let tile = |footprint: &Footprint| {
-        let at = footprint.tile(scale, bench.config.tile_px);
-        Ok(Tile::read(slide, at, bench.side_px())?)
-    };
-    footprints.par_iter().map(tile).collect()
+    let place = |footprint: &Footprint| footprint.tile(scale, bench.config.tile_px);
+    let places: Vec<TileAt> = footprints.iter().map(place).collect();
+    Ok(Tile::read_all(slide, &places, bench.side_px())?)
 }
 
 impl Gathered {

@@ -48,6 +48,8 @@ scores!(
     PlaceScores {
         /// Share of children whose own embedding is the nearest to the parent's tokens there.
         top1,
+        /// The same where every tile has other stain densities: colour no longer names it.
+        top1_jittered,
         /// The share that chance would give: the mean of 1 / children that compete.
         chance,
         /// Mean cosine of a parent's tokens and the child there.
@@ -115,6 +117,7 @@ mod tests {
     fn seeds_are_averaged_figure_by_figure() {
         let of = |top1: f64| PlaceScores {
             top1,
+            top1_jittered: 0.0,
             chance: 0.0625,
             own: 0.0,
             same_parent: 0.0,

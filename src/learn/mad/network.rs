@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::losses::normalised;
 use super::pool;
 use crate::model::config::ConfigError;
-use crate::model::{Encoder, EncoderConfig, initial};
+use crate::model::{Embedding, Encoder, EncoderConfig, initial};
 
 /// Parameter ids of the head begin here, clear of the encoder's.
 const FIRST_PARAM_ID: u64 = 2_000_000;
@@ -114,24 +114,20 @@ impl Network {
             head: Head::new(encoder.width, head, seed ^ HEAD_SEED, device),
         })
     }
+}
 
-    /// Embeds parents \[B, 3, S, S\] and children \[C, 3, S, S\] in one pass.
-    ///
-    /// # Errors
-    /// When tiles do not suit the encoder.
-    pub fn see(&self, parents: Tensor<4>, children: Tensor<4>) -> Result<Seen, ConfigError> {
-        let [families, ..] = parents.dims();
-        let [kept, ..] = children.dims();
-        let all = self
-            .encoder
-            .forward(Tensor::cat(vec![parents, children], 0))?;
-        let tokens = all.tokens;
-        Ok(Seen {
-            parents: all.cls.clone().narrow(0, 0, families),
-            children: all.cls.narrow(0, families, kept),
+impl Seen {
+    /// What was seen of tiles of which the first `families` are parents, the others children.
+    pub fn new(all: &Embedding, families: usize) -> Self {
+        let [tiles, _] = all.cls.dims();
+        let kept = tiles - families;
+        let (cls, tokens) = (&all.cls, &all.tokens);
+        Self {
+            parents: cls.clone().narrow(0, 0, families),
+            children: cls.clone().narrow(0, families, kept),
             coarse: pool::under_children(tokens.clone().narrow(0, 0, families)),
-            fine: pool::over_tile(tokens.narrow(0, families, kept)),
-        })
+            fine: pool::over_tile(tokens.clone().narrow(0, families, kept)),
+        }
     }
 }
 

@@ -15,7 +15,9 @@ use super::teacher::follow;
 use crate::learn::adam::{Adam, Pace, norm};
 use crate::learn::rank::effective_rank;
 use crate::learn::sampling::{FamilyBatch, View};
+use crate::learn::split_pass::{SplitPass, add};
 use crate::model::config::ConfigError;
+use crate::model::parallel::{forward_in_parts, parts_for};
 
 /// Temperature of the optional contrast within a parent.
 const CONTRAST_TEMPERATURE: f64 = 0.1;
@@ -183,7 +185,10 @@ impl Trainer {
             return Err(TrainError::NoChildren { step });
         }
         let [of_teacher, of_student] = &batch.views;
-        let seen = self.see(&self.teacher, of_teacher, batch)?;
+        let parts = parts_for(&self.device);
+        let tiles = tiles(of_teacher, batch.tile_px, &self.device);
+        let seen = forward_in_parts(&self.teacher.encoder, &tiles, parts)?;
+        let seen = Seen::new(&seen, batch.families);
         self.remember(&seen, step)?;
         let how = self.sharpening();
         let says = targets(
@@ -193,30 +198,24 @@ impl Trainer {
             &mut self.queues,
             how,
         );
-        let seen = self.see(&self.student, of_student, batch)?;
-        let losses = self.losses(&seen, &says, batch);
+        let pass = self.student_pass(of_student, batch, parts)?;
+        let losses = self.losses(&Seen::new(pass.seen(), batch.families), &says, batch);
         let mut report = self.report(&losses, batch)?;
-        report.gradient = self.learn(losses.total)?;
+        report.gradient = self.learn(losses.total, pass)?;
         self.teacher = follow(self.teacher.clone(), &self.student, report.momentum);
         self.step += 1;
         self.watch(&mut report)?;
         Ok(report)
     }
 
-    fn see(
+    fn student_pass(
         &self,
-        network: &Network,
         view: &View,
         batch: &FamilyBatch,
-    ) -> Result<Seen, ConfigError> {
-        let side = batch.tile_px;
-        let device = network.head.device();
-        let tiles = |values: &[f32]| {
-            let count = values.len() / (3 * side * side);
-            let data = TensorData::new(values.to_vec(), [count, 3, side, side]);
-            Tensor::from_data(data, &device)
-        };
-        network.see(tiles(&view.parents), tiles(&view.children))
+        parts: usize,
+    ) -> Result<SplitPass, ConfigError> {
+        let tiles = tiles(view, batch.tile_px, &self.student.head.device());
+        SplitPass::forward(&self.student.encoder, &tiles, parts)
     }
 
     fn sharpening(&self) -> Sharpening {
@@ -320,11 +319,14 @@ impl Trainer {
     }
 
     /// Moves the student down the gradient of `loss`; tells the gradient's norm.
-    fn learn(&mut self, loss: Tensor<1>) -> Result<f64, TrainError> {
+    fn learn(&mut self, loss: Tensor<1>, pass: SplitPass) -> Result<f64, TrainError> {
         let (step, steps) = (self.step, self.config.steps);
         let student = &self.config.student;
         let rate = warm_cosine(student.learning_rate, student.warm_up_steps, step, steps);
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.student);
+        let mut of_loss = loss.backward();
+        let mut gradients = GradientsParams::from_module(&mut of_loss, &self.student.head);
+        let of_encoder = pass.gradients(&of_loss);
+        add(&self.student.encoder, &mut gradients, of_encoder);
         let length = norm(&self.student, &gradients);
         if !length.is_finite() {
             return Err(TrainError::NotANumber {
@@ -378,6 +380,13 @@ impl Trainer {
         }
         Ok(())
     }
+}
+
+/// Parents, then children, \[B + C, 3, S, S\].
+fn tiles(view: &View, side: usize, device: &Device) -> Tensor<4> {
+    let values = [view.parents.as_slice(), &view.children].concat();
+    let count = values.len() / (3 * side * side);
+    Tensor::from_data(TensorData::new(values, [count, 3, side, side]), device)
 }
 
 fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {

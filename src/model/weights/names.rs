@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::config::{EncoderConfig, MlpKind};
+use crate::model::config::EncoderConfig;
 
 /// The patches' weights: the one tensor that timm keeps for a convolution.
 pub const PATCH_WEIGHTS: &str = "patch_embed.proj.weight";
@@ -36,10 +36,7 @@ pub fn expected(config: &EncoderConfig) -> BTreeMap<String, Vec<u64>> {
 
 fn of_block(config: &EncoderConfig) -> Vec<(&'static str, Vec<usize>)> {
     let width = config.width;
-    let inner = match config.mlp {
-        MlpKind::Gelu => config.mlp_width,
-        MlpKind::SwiGlu => 2 * config.mlp_width,
-    };
+    let inner = config.mlp.inner_width(config.mlp_width);
     let mut all = vec![
         ("norm1.weight", vec![width]),
         ("norm1.bias", vec![width]),

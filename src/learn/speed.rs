@@ -5,8 +5,10 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use serde::Serialize;
 
-use super::config::{ConfigError, EncoderConfig};
-use super::encoder::{Embedding, Encoder};
+use super::split_pass::SplitPass;
+use crate::model::config::ConfigError;
+use crate::model::parallel::{forward_in_parts, parts_for};
+use crate::model::{Embedding, Encoder, EncoderConfig};
 
 /// Time that one tile takes; medians over repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -18,7 +20,7 @@ pub struct Speed {
 }
 
 /// Times an untrained encoder on `batch` tiles of `tile_px` at once, `repeats` times each after one
-/// run that does not count.
+/// run that does not count; the batch is taken in parts as [`parts_for`] has it.
 ///
 /// The loss is the mean square of all embeddings: next to nothing beside the encoder.
 /// `benches/reference/bench_encoder.py` times the same in PyTorch.
@@ -32,12 +34,23 @@ pub fn measure(
     repeats: usize,
     device: &Device,
 ) -> Result<Speed, ConfigError> {
-    let plain = Timed::new(config, tile_px, batch, device)?;
-    let inference_ms = plain.median_ms(repeats, drop)?;
-    let learning = Timed::new(config, tile_px, batch, &device.clone().autodiff())?;
-    let training_ms = learning.median_ms(repeats, |Embedding { cls, tokens }| {
+    let parts = parts_for(device);
+    let tiles = |device| {
+        let shape = [batch, 3, tile_px, tile_px];
+        Tensor::<4>::random(shape, Distribution::Default, device)
+    };
+    let (encoder, plain) = (Encoder::new(config, 0, device)?, tiles(device));
+    let inference_ms = median_ms(repeats, device, || {
+        forward_in_parts(&encoder, &plain, parts).map(drop)
+    })?;
+    let device = device.clone().autodiff();
+    let (encoder, tracked) = (Encoder::new(config, 0, &device)?, tiles(&device));
+    let training_ms = median_ms(repeats, &device, || {
+        let pass = SplitPass::forward(&encoder, &tracked, parts)?;
+        let Embedding { cls, tokens } = pass.seen().clone();
         let loss = cls.powi_scalar(2).mean() + tokens.powi_scalar(2).mean();
-        loss.backward();
+        pass.gradients(&loss.backward());
+        Ok(())
     })?;
     let tiles = batch.max(1) as f64;
     Ok(Speed {
@@ -46,41 +59,22 @@ pub fn measure(
     })
 }
 
-struct Timed {
-    encoder: Encoder,
-    tiles: Tensor<4>,
-    device: Device,
-}
-
-impl Timed {
-    fn new(
-        config: &EncoderConfig,
-        tile_px: usize,
-        batch: usize,
-        device: &Device,
-    ) -> Result<Self, ConfigError> {
-        let shape = [batch, 3, tile_px, tile_px];
-        Ok(Self {
-            encoder: Encoder::new(config, 0, device)?,
-            tiles: Tensor::random(shape, Distribution::Default, device),
-            device: device.clone(),
-        })
+fn median_ms(
+    repeats: usize,
+    device: &Device,
+    work: impl Fn() -> Result<(), ConfigError>,
+) -> Result<f64, ConfigError> {
+    let mut times_ms = Vec::new();
+    for _ in 0..=repeats.max(1) {
+        let begin = Instant::now();
+        work()?;
+        // Devices may work behind our back; one that failed would fail the next run too.
+        let _ = device.sync();
+        times_ms.push(begin.elapsed().as_secs_f64() * 1e3);
     }
-
-    /// Median time of embedding the tiles and of `then`, milliseconds.
-    fn median_ms(&self, repeats: usize, then: impl Fn(Embedding)) -> Result<f64, ConfigError> {
-        let mut times_ms = Vec::new();
-        for _ in 0..=repeats.max(1) {
-            let begin = Instant::now();
-            then(self.encoder.forward(self.tiles.clone())?);
-            // Devices may work behind our back; one that failed would fail the next run too.
-            let _ = self.device.sync();
-            times_ms.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-        times_ms.remove(0);
-        times_ms.sort_by(f64::total_cmp);
-        Ok(times_ms[times_ms.len() / 2])
-    }
+    times_ms.remove(0);
+    times_ms.sort_by(f64::total_cmp);
+    Ok(times_ms[times_ms.len() / 2])
 }
 
 #[cfg(test)]

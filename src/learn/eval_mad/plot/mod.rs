@@ -1,0 +1,139 @@
+//! The report as two pictures (SVG).
+
+mod probe;
+mod retrieval;
+
+pub use probe::probe_plot;
+pub use retrieval::retrieval_plot;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::EvalError;
+use super::arm::ArmKind;
+use super::report::{ArmReport, Report};
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// Okabe and Ito's colours, told apart by the colour-blind: one a trained encoder.
+const TRAINED: [RGBColor; 4] = [
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(230, 159, 0),
+    RGBColor(204, 121, 167),
+];
+const WITHOUT: RGBColor = RGBColor(213, 94, 0);
+const UNTRAINED: RGBColor = RGBColor(130, 130, 130);
+const COLOUR_ALONE: RGBColor = RGBColor(0, 0, 0);
+const TEXT: RGBColor = RGBColor(40, 40, 40);
+const FAINT: RGBColor = RGBColor(225, 225, 225);
+
+const FONT: &str = "sans-serif";
+
+/// Heights of the pictures' parts, px.
+const TITLE_PX: u32 = 46;
+const LEGEND_ROW_PX: u32 = 24;
+
+/// Left edge of legends, px, and what a sample of a line takes.
+const LEGEND_LEFT_PX: i32 = 46;
+const SAMPLE_PX: i32 = 36;
+
+/// How an arm is drawn in both pictures.
+#[derive(Clone, Copy)]
+struct Look {
+    colour: RGBColor,
+    /// Floors are dashed and hollow.
+    floor: bool,
+}
+
+fn looks(arms: &[ArmReport]) -> Vec<Look> {
+    let mut trained = 0;
+    let look = |arm: &ArmReport| {
+        let colour = match arm.kind {
+            ArmKind::Trained => {
+                trained += 1;
+                TRAINED[(trained - 1) % TRAINED.len()]
+            }
+            ArmKind::Without => WITHOUT,
+            ArmKind::Untrained => UNTRAINED,
+            ArmKind::MeanRgb => COLOUR_ALONE,
+        };
+        Look {
+            colour,
+            floor: arm.kind != ArmKind::Trained,
+        }
+    };
+    arms.iter().map(look).collect()
+}
+
+fn failed(error: impl std::fmt::Display) -> EvalError {
+    EvalError::Plot(error.to_string())
+}
+
+/// Text of `px` height, anchored as `at` says.
+fn style(px: i32, colour: RGBColor, at: (HPos, VPos)) -> TextStyle<'static> {
+    let pos = Pos::new(at.0, at.1);
+    (FONT, px).into_font().color(&colour).pos(pos)
+}
+
+/// Words at a place, px.
+fn write(area: &Area, words: &str, style: &TextStyle, at: (i32, i32)) -> Result<(), EvalError> {
+    area.draw_text(words, style, at).map_err(failed)
+}
+
+/// A straight line between two places, px.
+fn line(area: &Area, from: (i32, i32), to: (i32, i32), style: ShapeStyle) -> Result<(), EvalError> {
+    area.draw(&PathElement::new(vec![from, to], style))
+        .map_err(failed)
+}
+
+/// A titled SVG of `size` px on white, filled by `draw`.
+fn picture(
+    title: &str,
+    size: (u32, u32),
+    draw: impl FnOnce(&Area) -> Result<(), EvalError>,
+) -> Result<String, EvalError> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        root.fill(&WHITE).map_err(failed)?;
+        let words = style(18, TEXT, (HPos::Left, VPos::Top));
+        write(&root, title, &words, (14, 12))?;
+        draw(&root)?;
+        root.present().map_err(failed)?;
+    }
+    Ok(svg)
+}
+
+fn arm_label(arm: &ArmReport) -> String {
+    match arm.kind {
+        ArmKind::Trained => arm.name.clone(),
+        ArmKind::Without => format!("{} (floor: without L_ctx and L_tok)", arm.name),
+        ArmKind::Untrained => format!("{} (floor)", arm.name),
+        ArmKind::MeanRgb => format!("{} (floor: colour alone)", arm.name),
+    }
+}
+
+/// Rows that the legend of all arms takes.
+fn legend_rows(report: &Report) -> u32 {
+    report.arms.len().div_ceil(2) as u32
+}
+
+/// Arms in two columns; `sample` draws what each looks like at the place it is given.
+fn legend(
+    area: &Area,
+    report: &Report,
+    sample: impl Fn(&Area, Look, (i32, i32)) -> Result<(), EvalError>,
+) -> Result<(), EvalError> {
+    let words = style(14, TEXT, (HPos::Left, VPos::Center));
+    let column_px = area.dim_in_pixel().0 as i32 / 2;
+    let row = LEGEND_ROW_PX as i32;
+    for (n, (arm, look)) in report.arms.iter().zip(looks(&report.arms)).enumerate() {
+        let n = n as i32;
+        let (x, y) = (LEGEND_LEFT_PX + n % 2 * column_px, row / 2 + n / 2 * row);
+        sample(area, look, (x, y))?;
+        write(area, &arm_label(arm), &words, (x + SAMPLE_PX + 10, y))?;
+    }
+    Ok(())
+}
