@@ -270,11 +270,44 @@ fn a_file_without_permission() {
     std::fs::write(&path, b"anything").unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(&path).is_ok() {
-        println!("skipped: this user may read everything");
+        // This user may read everything: ask as one who may not.
+        refuses_as_nobody(folder.path(), &path);
         return;
     }
     let error = open(&path).err().unwrap().to_string();
     assert!(error.contains("no permission"), "{error}");
+}
+
+#[cfg(unix)]
+fn refuses_as_nobody(folder: &Path, secret: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    let all = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder, all).unwrap();
+    // Where the program was built, others may not look.
+    let program = folder.join("parfocal");
+    std::fs::copy(env!("CARGO_BIN_EXE_parfocal"), &program).unwrap();
+    let run = |arguments: &[&Path]| {
+        let mut command = std::process::Command::new(&program);
+        command
+            .args(arguments)
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY);
+        command.output().unwrap()
+    };
+    if !run(&[Path::new("--version")]).status.success() {
+        println!("skipped: OpenSlide lies where only this user may read");
+        return;
+    }
+    let refused = run(&[Path::new("info"), secret]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{words}");
+    assert!(
+        words.contains("no permission") && words.contains("secret.svs"),
+        "{words}"
+    );
 }
 
 /// A PNG of about 2 KB that claims to be `side` px wide and high.

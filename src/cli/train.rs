@@ -115,7 +115,7 @@ impl Display {
     }
 
     fn show(&mut self, running: &Running<'_>) {
-        let row = running.row;
+        let row = running.report;
         if let (Some(class), Some(tokens)) = (row.rank_class, row.rank_tokens) {
             self.rank = format!("{class:.0}/{tokens:.0}");
         }

@@ -3,72 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::trainer::StepReport;
 use crate::files;
-
-/// One line of the table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// Number of the step, from 0.
-    pub step: u64,
-    /// The whole loss.
-    pub loss: f32,
-    /// Parent against another view of itself.
-    pub global: f32,
-    /// Context to detail.
-    pub context: f32,
-    /// Patches to patches.
-    pub tokens: f32,
-    /// Spread.
-    pub koleo: f32,
-    /// Contrast.
-    pub contrast: f32,
-    /// Norm of the gradient before clipping.
-    pub gradient: f64,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// Momentum of the teacher.
-    pub momentum: f64,
-    /// Temperature of the teacher.
-    pub temperature: f64,
-    /// Children kept.
-    pub children: usize,
-    /// Effective rank of class embeddings.
-    pub rank_class: Option<f64>,
-    /// Effective rank of mean patch embeddings.
-    pub rank_tokens: Option<f64>,
-    /// Seconds the step took, waiting for tiles included.
-    pub seconds: f64,
-    /// Seconds of them spent waiting for tiles.
-    pub waited: f64,
-}
-
-impl Row {
-    /// A line for `report`.
-    pub fn new(report: &StepReport, seconds: f64, waited: f64) -> Self {
-        let report = report.clone();
-        Self {
-            step: report.step,
-            loss: report.loss,
-            global: report.global,
-            context: report.context,
-            tokens: report.tokens,
-            koleo: report.koleo,
-            contrast: report.contrast,
-            gradient: report.gradient,
-            learning_rate: report.learning_rate,
-            momentum: report.momentum,
-            temperature: report.temperature,
-            children: report.children,
-            rank_class: report.rank_class,
-            rank_tokens: report.rank_tokens,
-            seconds,
-            waited,
-        }
-    }
-}
 
 /// The table of a run, open for more lines.
 #[derive(Debug)]
@@ -84,7 +20,7 @@ impl Log {
     /// # Errors
     /// When the file can't be read or written; the message names it.
     pub fn open(path: &Path, next: u64) -> Result<Self, String> {
-        let kept: Vec<Row> = match next {
+        let kept: Vec<StepReport> = match next {
             0 => Vec::new(),
             _ => read(path)?.into_iter().filter(|r| r.step < next).collect(),
         };
@@ -114,8 +50,8 @@ impl Log {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn push(&mut self, row: &Row) -> Result<(), String> {
-        let written = self.writer.serialize(row).map_err(|e| e.to_string());
+    pub fn push(&mut self, report: &StepReport) -> Result<(), String> {
+        let written = self.writer.serialize(report).map_err(|e| e.to_string());
         let flushed = written.and_then(|()| self.writer.flush().map_err(|e| e.to_string()));
         flushed.map_err(|error| format!("{}: {error}", self.path.display()))
     }
@@ -125,7 +61,7 @@ impl Log {
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn read(path: &Path) -> Result<Vec<Row>, String> {
+pub fn read(path: &Path) -> Result<Vec<StepReport>, String> {
     let reader = csv::Reader::from_path(path);
     let mut reader = reader.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(reader.deserialize().map_while(Result::ok).collect())
@@ -135,8 +71,8 @@ pub fn read(path: &Path) -> Result<Vec<Row>, String> {
 mod tests {
     use super::*;
 
-    fn row(step: u64) -> Row {
-        let report = StepReport {
+    fn row(step: u64) -> StepReport {
+        StepReport {
             step,
             loss: 1.5,
             global: 1.0,
@@ -151,8 +87,9 @@ mod tests {
             children: 12,
             rank_class: step.is_multiple_of(2).then_some(17.5),
             rank_tokens: None,
-        };
-        Row::new(&report, 0.5, 0.1)
+            seconds: 0.5,
+            waited: 0.1,
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::config::MadConfig;
-use super::log::{Log, Row};
-use super::trainer::{TrainError, Trainer};
+use super::log::Log;
+use super::trainer::{StepReport, TrainError, Trainer};
 use crate::files;
 use crate::learn::sampling::{Loader, SamplingConfig, SamplingError, SourceConfig, Sources};
 use crate::model::weights::{self, WeightsError};
@@ -75,7 +75,7 @@ pub enum Ended {
 #[derive(Debug)]
 pub struct Running<'a> {
     /// The step that was done.
-    pub row: &'a Row,
+    pub report: &'a StepReport,
     /// Steps in all.
     pub steps: u64,
     /// Tiles learned from in the step, both views counted once.
@@ -174,11 +174,11 @@ pub fn run(
         let began = Instant::now();
         let batch = loader.next_batch()?;
         let waited = began.elapsed().as_secs_f64();
-        let report = trainer.step(&batch)?;
-        let row = Row::new(&report, began.elapsed().as_secs_f64(), waited);
-        log.push(&row).map_err(RunError::Log)?;
+        let mut report = trainer.step(&batch)?;
+        (report.seconds, report.waited) = (began.elapsed().as_secs_f64(), waited);
+        log.push(&report).map_err(RunError::Log)?;
         let stop = progress(&Running {
-            row: &row,
+            report: &report,
             steps: file.run.steps,
             tiles: batch.families + batch.child_places.len(),
         });

@@ -79,7 +79,7 @@ pub enum TrainError {
     Checkpoint(#[from] CheckpointError),
 }
 
-/// What one step was like.
+/// What one step was like; a line of the log.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct StepReport {
     /// Number of the step, from 0.
@@ -110,6 +110,10 @@ pub struct StepReport {
     pub rank_class: Option<f64>,
     /// Effective rank of mean patch embeddings, where it was looked at.
     pub rank_tokens: Option<f64>,
+    /// Seconds the step took, waiting for tiles included; set by who has a clock.
+    pub seconds: f64,
+    /// Seconds of them spent waiting for tiles.
+    pub waited: f64,
 }
 
 /// Embeddings of the last steps, for the watch over their rank.
@@ -315,6 +319,8 @@ impl Trainer {
             children: batch.child_places.len(),
             rank_class: None,
             rank_tokens: None,
+            seconds: 0.0,
+            waited: 0.0,
         })
     }
 

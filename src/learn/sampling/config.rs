@@ -148,7 +148,7 @@ mod tests {
     fn settings_are_read_from_toml_and_unknown_ones_refused() {
         let config: SamplingConfig = toml::from_str("families = 8\n[augment]\nblur = 0.1").unwrap();
         assert_eq!((config.families, config.augment.blur), (8, 0.1));
-        let error = toml::from_str::<SamplingConfig>("familes = 8").unwrap_err();
-        assert!(error.to_string().contains("familes"));
+        let error = toml::from_str::<SamplingConfig>("fams = 8").unwrap_err();
+        assert!(error.to_string().contains("fams"));
     }
 }

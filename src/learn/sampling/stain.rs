@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn exp_is_the_standard_librarys() {
+    fn exp_is_that_of_the_standard_library() {
         for step in -1200..=400 {
             let x = step as f32 / 100.0;
             let off = (exp(x) / x.exp() - 1.0).abs();
