@@ -5,6 +5,7 @@ use burn::tensor::{DataError, Device, Tensor, TensorData};
 use super::Tile;
 use crate::model::Encoder;
 use crate::model::config::ConfigError;
+use crate::model::parallel::{forward_in_parts, parts_for};
 
 /// A tile that can't be embedded.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +83,7 @@ impl Features {
             tokens: Vec::new(),
         };
         if !tiles.is_empty() {
-            let seen = encoder.forward(batch(tiles, device)?)?;
+            let seen = forward_in_parts(encoder, &batch(tiles, device)?, parts_for(device))?;
             let unreadable = |error: DataError| FeatureError::Values(format!("{error:?}"));
             features.cls = seen.cls.into_data().try_to_vec().map_err(unreadable)?;
             features.tokens = seen.tokens.into_data().try_to_vec().map_err(unreadable)?;

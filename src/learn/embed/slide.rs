@@ -54,7 +54,7 @@ pub enum EmbedError {
     /// The slide has no pixels as fine as that.
     #[error(
         "{slide}: {wanted_mpp:.4} um/px were asked for and its finest px are {finest_mpp:.4} um; \
-         nothing is up-sampled: ask for --mag {:.4} or less", 10.0 / finest_mpp
+         nothing is up-sampled: ask for --mag {:.2} or less", 10.0 / finest_mpp
     )]
     TooFine {
         /// The slide.

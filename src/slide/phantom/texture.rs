@@ -6,8 +6,6 @@
 
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::hash::Torus;
 use super::stain::lerp;
 
@@ -45,10 +43,9 @@ impl Texture {
             .collect();
         let noise = |layer: usize, x: f64, y: f64| layers[layer].at(x, y);
         let step = 1.0 / SIDE as f64;
-        let base: Vec<Texel> = (0..SIDE * SIDE)
-            .into_par_iter()
-            .map(|i| texel(&noise, (i % SIDE) as f64 * step, (i / SIDE) as f64 * step))
-            .collect();
+        let at = |i: usize| texel(&noise, (i % SIDE) as f64 * step, (i / SIDE) as f64 * step);
+        let mut base = vec![Texel::default(); SIDE * SIDE];
+        fill(&mut base, &at);
         let mut mips = vec![base];
         let mut side = SIDE;
         while side > 1 {
@@ -80,6 +77,23 @@ impl Texture {
             .copied()
             .unwrap_or_default()
     }
+}
+
+/// Fills `values` from their indices on threads of its own. Not on rayon's: textures are made
+/// inside a `OnceLock`, and rayon's threads, should they be the first to ask, would wait there for
+/// work that only they can do.
+fn fill(values: &mut [Texel], at: &(impl Fn(usize) -> Texel + Sync)) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = values.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        for (n, part) in values.chunks_mut(each).enumerate() {
+            scope.spawn(move || {
+                for (place, i) in part.iter_mut().zip(n * each..) {
+                    *place = at(i);
+                }
+            });
+        }
+    });
 }
 
 fn halve(finer: &[Texel], side: usize) -> Vec<Texel> {
@@ -204,6 +218,18 @@ pub fn grain() -> &'static Texture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rayons_threads_may_be_the_first_to_ask() {
+        use rayon::prelude::*;
+        static TABLE: OnceLock<Texture> = OnceLock::new();
+        let make = || Texture::generate(&[(1, 4, 4)], |noise, x, y| [noise(0, x, y) as f32; 4]);
+        let seen: Vec<f32> = (0..64)
+            .into_par_iter()
+            .map(|_| TABLE.get_or_init(make).mean()[0])
+            .collect();
+        assert!(seen.iter().all(|mean| *mean == seen[0]));
+    }
 
     #[test]
     fn a_coarse_mip_is_the_mean() {

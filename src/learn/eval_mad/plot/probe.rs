@@ -19,6 +19,9 @@ type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64
 /// Width and height of one panel, px.
 const PANEL_PX: (u32, u32) = (300, 330);
 
+/// How far apart arms are drawn on that axis.
+const ASIDE: f64 = 0.04;
+
 /// Ends of the axis along which 10x, 20x and 40x are 0, 1 and 2.
 const FROM_X: f64 = -0.3;
 const TO_X: f64 = 2.6;
@@ -90,11 +93,13 @@ fn panel(area: &Area, report: &Report, n: usize) -> Result<(), EvalError> {
     let ends = [(FROM_X, chance), (TO_X, chance)];
     dashed(&mut chart, &ends, CHANCE.stroke_width(2), 2)?;
     magnifications(area, &chart)?;
-    for (arm, look) in report.arms.iter().zip(looks(&report.arms)) {
+    for (m, (arm, look)) in report.arms.iter().zip(looks(&report.arms)).enumerate() {
         if let Some(scores) = scores_of(arm, n) {
+            // Beside each other, so that spreads do not hide one another.
+            let aside = ASIDE * (m as f64 - (report.arms.len() - 1) as f64 / 2.0);
             // Colour is the same at every scale, and so is its ceiling.
             let ceiling = (arm.kind != ArmKind::MeanRgb).then_some(scores.mean.ceiling_40x);
-            arm_line(&mut chart, look, scores)?;
+            arm_line(&mut chart, (look, aside), scores)?;
             ceiling.map_or(Ok(()), |ceiling| bar(&mut chart, look, ceiling))?;
         }
     }
@@ -125,10 +130,15 @@ fn dashed(
     Ok(())
 }
 
-/// One arm's line and its spread over seeds.
-fn arm_line(chart: &mut Chart, look: Look, scores: &Spread<ProbeScores>) -> Result<(), EvalError> {
+/// One arm's line and its spread over seeds, moved `aside` along the axis.
+fn arm_line(
+    chart: &mut Chart,
+    (look, aside): (Look, f64),
+    scores: &Spread<ProbeScores>,
+) -> Result<(), EvalError> {
     let values = |s: &ProbeScores| [s.f1_10x, s.f1_20x, s.f1_40x];
-    let points: Vec<(f64, f64)> = (0..).map(f64::from).zip(values(&scores.mean)).collect();
+    let places = (0..).map(|scale| f64::from(scale) + aside);
+    let points: Vec<(f64, f64)> = places.zip(values(&scores.mean)).collect();
     let stroke = look.colour.stroke_width(2);
     if look.floor {
         dashed(chart, &points, stroke, 6)?;

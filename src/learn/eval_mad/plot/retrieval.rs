@@ -129,21 +129,16 @@ fn group(
         let share = column.1(&scores.mean);
         let (x, y) = (x_of(share, left), top + n as i32 * BAR_PX);
         fill(root, look, (left, y + 1), (x, y + BAR_PX - 2))?;
+        let mut end = x;
         if let Some(deviation) = &scores.deviation {
             let by = column.1(deviation);
-            let (from, to) = (
-                x_of((share - by).max(0.0), left),
-                x_of((share + by).min(1.0), left),
-            );
-            line(
-                root,
-                (from, y + BAR_PX / 2),
-                (to, y + BAR_PX / 2),
-                TEXT.stroke_width(2),
-            )?;
+            let from = x_of((share - by).max(0.0), left);
+            end = x_of((share + by).min(1.0), left);
+            let middle = y + BAR_PX / 2;
+            line(root, (from, middle), (end, middle), TEXT.stroke_width(2))?;
         }
         let number = format!("{:.1} %", 100.0 * share);
-        write(root, &number, &words, (x + 8, y + BAR_PX / 2))?;
+        write(root, &number, &words, (end + 8, y + BAR_PX / 2))?;
     }
     chance.map_or(Ok(()), |chance| {
         mark_chance(root, report, (x_of(chance, left), top))
