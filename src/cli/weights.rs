@@ -188,7 +188,7 @@ mod tests {
         let text = text_of(&inspect(&path).unwrap());
         for expected in [
             "parfocal.encoder 1",
-            "1 of width 24, 3 heads, MLP 48 wide (GELU), no LayerScale",
+            "1 of width 24, 3 heads, MLP 48 wide (ReLU), no LayerScale",
             "8 x 8, 0 registers",
             "loads       yes",
             "from = a\\u{1b}[2Jtest",
