@@ -4,7 +4,6 @@ use burn::tensor::{Device, DeviceKind};
 use clap::ValueEnum;
 
 use crate::gpu::device;
-use crate::gpu::offscreen::Offscreen;
 
 /// The user's wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,7 +22,7 @@ impl DeviceChoice {
     /// # Errors
     /// When wgpu is asked for and has no adapter.
     pub fn open(self) -> anyhow::Result<Device> {
-        let adapter = || anyhow::Ok(Offscreen::open()?.adapter_info());
+        let adapter = || anyhow::Ok(device::Headless::open()?.adapter.get_info());
         let use_wgpu = match self {
             Self::Cpu => false,
             Self::Wgpu => adapter().map(|_| true)?,

@@ -1,11 +1,13 @@
 //! Training passes that keep every core of the processor busy.
 
+use std::ops::Range;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Gradients, Tensor};
 
 use crate::model::config::ConfigError;
-use crate::model::parallel::side_by_side;
+use crate::model::parallel::{runs, side_by_side};
 use crate::model::{Embedding, Encoder};
 
 /// An encoder's pass over a batch in parts that run side by side, there and back.
@@ -24,7 +26,7 @@ pub struct SplitPass {
 struct Part {
     encoder: Encoder,
     seen: Embedding,
-    first: usize,
+    run: Range<usize>,
 }
 
 impl SplitPass {
@@ -37,18 +39,11 @@ impl SplitPass {
         tiles: &Tensor<4>,
         parts: usize,
     ) -> Result<Self, ConfigError> {
-        let [batch, ..] = tiles.dims();
-        let each = batch.div_ceil(parts.max(1)).max(1);
-        let firsts: Vec<usize> = (0..batch).step_by(each).collect();
-        let parts = side_by_side(firsts, |first| {
+        let parts = side_by_side(runs(tiles.dims()[0], parts), |run| {
             let encoder = encoder.clone().fork(&tiles.device());
-            let some = tiles.clone().narrow(0, first, each.min(batch - first));
+            let some = tiles.clone().narrow(0, run.start, run.len());
             let seen = encoder.forward(some)?;
-            Ok(Part {
-                encoder,
-                seen,
-                first,
-            })
+            Ok(Part { encoder, seen, run })
         });
         let parts = parts
             .into_iter()
@@ -93,8 +88,7 @@ impl Part {
         seen: &Tensor<D>,
         gradient: Option<&Tensor<D>>,
     ) -> Option<Tensor<1>> {
-        let count = seen.dims()[0];
-        let share = gradient?.clone().narrow(0, self.first, count);
+        let share = gradient?.clone().narrow(0, self.run.start, self.run.len());
         Some((seen.clone() * Tensor::from_inner(share)).sum())
     }
 }

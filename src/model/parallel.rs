@@ -1,5 +1,7 @@
 //! Work on every core of the processor.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
@@ -13,6 +15,13 @@ pub fn parts_for(device: &Device) -> usize {
         true => rayon::current_num_threads(),
         false => 1,
     }
+}
+
+/// At most `parts` runs of equal length, but for the last, that make up `0..batch`.
+pub fn runs(batch: usize, parts: usize) -> Vec<Range<usize>> {
+    let each = batch.div_ceil(parts.max(1)).max(1);
+    let run = |first: usize| first..(first + each).min(batch);
+    (0..batch).step_by(each).map(run).collect()
 }
 
 /// Does `work` on all items at once, answers in their order. A single item is worked on by the
@@ -36,15 +45,12 @@ pub fn forward_in_parts(
     tiles: &Tensor<4>,
     parts: usize,
 ) -> Result<Embedding, ConfigError> {
-    let [batch, ..] = tiles.dims();
-    let each = batch.div_ceil(parts.max(1)).max(1);
-    if each >= batch {
+    let runs = runs(tiles.dims()[0], parts);
+    if runs.len() < 2 {
         return encoder.forward(tiles.clone());
     }
-    let firsts: Vec<usize> = (0..batch).step_by(each).collect();
-    let seen = side_by_side(firsts, |first| {
-        let count = each.min(batch - first);
-        encoder.forward(tiles.clone().narrow(0, first, count))
+    let seen = side_by_side(runs, |run| {
+        encoder.forward(tiles.clone().narrow(0, run.start, run.len()))
     });
     let seen = seen.into_iter().collect::<Result<Vec<_>, _>>()?;
     let (cls, tokens) = seen.into_iter().map(|part| (part.cls, part.tokens)).unzip();

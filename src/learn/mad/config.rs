@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::network::HeadConfig;
-use super::pool::CHILDREN_A_SIDE;
+use crate::learn::sampling::GRID;
 use crate::model::EncoderConfig;
 use crate::model::config::ConfigError;
 
@@ -219,7 +219,7 @@ impl MadConfig {
         let encoder = self.encoder()?;
         encoder.check()?;
         let grid = encoder.grid(tile_px)?;
-        if !grid.is_multiple_of(CHILDREN_A_SIDE) {
+        if !grid.is_multiple_of(GRID) {
             return Err(MadConfigError::Children { tile_px, grid });
         }
         for (what, value, low, high) in self.ranges() {

@@ -2,11 +2,7 @@
 
 use burn::tensor::Tensor;
 
-/// Children along a side of their parent.
-pub const CHILDREN_A_SIDE: usize = 4;
-
-/// Children of a parent.
-pub const CHILDREN: usize = CHILDREN_A_SIDE * CHILDREN_A_SIDE;
+use crate::learn::sampling::{CHILDREN, GRID};
 
 /// Mean of the tokens inside each child's square of the parent: z^L_uv of methods 2.2.
 ///
@@ -15,16 +11,9 @@ pub const CHILDREN: usize = CHILDREN_A_SIDE * CHILDREN_A_SIDE;
 pub fn under_children(tokens: Tensor<3>) -> Tensor<2> {
     let [families, count, width] = tokens.dims();
     let grid = count.isqrt();
-    let side = grid / CHILDREN_A_SIDE;
+    let side = grid / GRID;
     tokens
-        .reshape([
-            families,
-            CHILDREN_A_SIDE,
-            side,
-            CHILDREN_A_SIDE,
-            side,
-            width,
-        ])
+        .reshape([families, GRID, side, GRID, side, width])
         .mean_dims(&[2, 4])
         .reshape([families * CHILDREN, width])
 }

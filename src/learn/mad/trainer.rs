@@ -7,14 +7,13 @@ use super::checkpoint::CheckpointError;
 use super::config::{MadConfig, MadConfigError};
 use super::losses::{contrast, cross_entropy, koleo};
 use super::network::{Network, Seen};
-use super::pool::CHILDREN;
 use super::ring::Ring;
 use super::schedule::{cosine, line, warm_cosine};
 use super::targets::{Queues, Sharpening, Targets, targets};
 use super::teacher::follow;
 use crate::learn::adam::{Adam, Pace, norm};
 use crate::learn::rank::effective_rank;
-use crate::learn::sampling::{FamilyBatch, View};
+use crate::learn::sampling::{CHILDREN, FamilyBatch, View};
 use crate::learn::split_pass::{SplitPass, add};
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
@@ -205,7 +204,7 @@ impl Trainer {
         let pass = self.student_pass(of_student, batch, parts)?;
         let losses = self.losses(&Seen::new(pass.seen(), batch.families), &says, batch);
         let mut report = self.report(&losses, batch)?;
-        report.gradient = self.learn(losses.total, pass)?;
+        report.gradient = self.learn(losses.total, pass, report.learning_rate)?;
         self.teacher = follow(self.teacher.clone(), &self.student, report.momentum);
         self.step += 1;
         self.watch(&mut report)?;
@@ -325,10 +324,9 @@ impl Trainer {
     }
 
     /// Moves the student down the gradient of `loss`; tells the gradient's norm.
-    fn learn(&mut self, loss: Tensor<1>, pass: SplitPass) -> Result<f64, TrainError> {
+    fn learn(&mut self, loss: Tensor<1>, pass: SplitPass, rate: f64) -> Result<f64, TrainError> {
         let (step, steps) = (self.step, self.config.steps);
         let student = &self.config.student;
-        let rate = warm_cosine(student.learning_rate, student.warm_up_steps, step, steps);
         let mut of_loss = loss.backward();
         let mut gradients = GradientsParams::from_module(&mut of_loss, &self.student.head);
         let of_encoder = pass.gradients(&of_loss);

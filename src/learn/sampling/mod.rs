@@ -19,7 +19,8 @@ pub mod family;
 mod key;
 pub mod loader;
 mod optics;
-pub mod sheet;
+#[cfg(test)]
+mod sheet;
 pub mod slides;
 pub mod source;
 mod stain;
