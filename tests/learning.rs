@@ -132,6 +132,98 @@ fn a_run_trains_is_killed_resumes_and_its_weights_are_used() {
     }
 }
 
+/// A report has every part of the evaluation, the untrained floor and the colour floor.
+#[test]
+fn an_encoder_is_evaluated_beside_its_floors() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let encoder = Encoder::new(&little(), 2, &Device::flex()).unwrap();
+    let weights = at("little.safetensors");
+    parfocal::model::weights::save(&encoder, &Default::default(), &weights).unwrap();
+    std::fs::write(at("eval.toml"), "tile_px = 64\ntissues = [\"breast\"]\n").unwrap();
+    let evaluate = |weights: &str, data: &str| {
+        let args = [
+            "eval",
+            "mad",
+            "--weights",
+            weights,
+            "--data",
+            data,
+            "--quick",
+            "-o",
+            "report",
+            "--device",
+            "cpu",
+        ];
+        parfocal(&args, folder.path())
+    };
+    let told = succeeds(&evaluate("little.safetensors", "eval.toml"));
+    for word in [
+        "retention",
+        "untrained little",
+        "mean RGB",
+        "top-1",
+        "breast",
+    ] {
+        assert!(told.contains(word), "no '{word}' in: {told}");
+    }
+    assert_eq!(
+        std::fs::read_to_string(at("report/report.md")).unwrap(),
+        told
+    );
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(at("report/report.json")).unwrap()).unwrap();
+    assert_eq!(json["arms"].as_array().unwrap().len(), 3);
+    for plot in ["macro-f1.svg", "retrieval.svg"] {
+        let text = std::fs::read_to_string(at(&format!("report/{plot}"))).unwrap();
+        assert!(
+            text.starts_with("<svg") && text.contains("little"),
+            "{plot}"
+        );
+    }
+    fails(
+        &evaluate("none.safetensors", "eval.toml"),
+        &["none.safetensors"],
+    );
+    std::fs::write(at("bad.toml"), "tissuez = 1").unwrap();
+    fails(
+        &evaluate("little.safetensors", "bad.toml"),
+        &["bad.toml", "tissuez"],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let long = settings(100_000).replace("checkpoint_minutes = 0.0", "checkpoint_minutes = 5.0");
+    std::fs::write(at("mad.toml"), long).unwrap();
+    let running = Process::new(env!("CARGO_BIN_EXE_parfocal"))
+        .current_dir(folder.path())
+        .args([
+            "train", "mad", "--config", "mad.toml", "--out", "out", "--device", "cpu",
+        ])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let lines = || std::fs::read_to_string(at("out/log.csv")).map_or(0, |t| t.lines().count());
+    while lines() < 4 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let before = std::fs::metadata(at("out/checkpoint.zip")).unwrap();
+    let kill = Process::new("kill")
+        .args(["-INT", &running.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ended = running.wait_with_output().unwrap();
+    fails(&ended, &["stopped after", "of 100000 steps", "--resume"]);
+    let after = std::fs::metadata(at("out/checkpoint.zip")).unwrap();
+    assert!(after.modified().unwrap() > before.modified().unwrap());
+}
+
 #[test]
 fn what_will_stop_a_run_is_told_at_its_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,6 +322,8 @@ fn devices_embed_and_learn_alike() {
     config.head.bottleneck = 8;
     config.head.prototypes = 16;
     config.loss.contrast = 0.5;
+    // A teacher that is the student, so that what is compared has moved by a whole step.
+    config.teacher.momentum = [0.0, 0.0];
     // A first step of full size, by gradients that are not cut.
     config.student.warm_up_steps = 0;
     config.student.most_gradient = 1e6;

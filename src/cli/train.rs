@@ -118,9 +118,16 @@ impl Display {
         let row = running.report;
         if let (Some(class), Some(tokens)) = (row.rank_class, row.rank_tokens) {
             self.rank = format!("{class:.0}/{tokens:.0}");
+            if class.min(tokens) < running.low_rank {
+                self.rank += &format!(" (low: under {:.0})", running.low_rank);
+            }
         }
+        let contrast = match row.contrast {
+            0.0 => String::new(),
+            value => format!(" contrast {value:.2}"),
+        };
         let words = format!(
-            "loss {:.3} (global {:.2} context {:.2} tokens {:.2} koleo {:.2}) rank {} \
+            "loss {:.3} (global {:.2} context {:.2} tokens {:.2} koleo {:.2}{contrast}) rank {} \
              {:.0} tiles/s waiting {:.0} %",
             row.loss,
             row.global,

@@ -1,8 +1,5 @@
 //! The phantom slides of an evaluation.
 
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
-
 use super::EvalError;
 use crate::slide::phantom::{PhantomSource, PhantomSpec, SlideKnobs, Tissue};
 
@@ -37,21 +34,8 @@ pub fn slide_seed(split: Split, seed: u64, n: usize) -> u64 {
 /// When the phantom can't be made.
 pub fn phantom(tissue: Tissue, seed: u64) -> Result<PhantomSource, EvalError> {
     let mut spec = PhantomSpec::preset(tissue, seed);
-    spec.slide = wide_stain(seed);
+    spec.slide = SlideKnobs::of_any_laboratory(seed);
     Ok(PhantomSource::new(spec)?)
-}
-
-/// Stain and scanner of a laboratory, spread more widely than the presets'.
-fn wide_stain(seed: u64) -> SlideKnobs {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut pick = |low: f64, high: f64| low + (high - low) * rng.random::<f64>();
-    SlideKnobs {
-        haematoxylin: pick(0.55, 1.5),
-        eosin: pick(0.5, 1.5),
-        stain_jitter: pick(0.02, 0.1),
-        blur_um: pick(0.1, 0.6),
-        noise: pick(0.5, 3.0),
-    }
 }
 
 #[cfg(test)]
@@ -62,8 +46,9 @@ mod tests {
     fn slides_of_both_splits_differ_and_keep_clear_of_reserved_seeds() {
         let last = slide_seed(Split::HeldOut, 999, 99);
         assert!(slide_seed(Split::Training, 999, 99) < HELD_OUT_FROM && last < 900_000);
-        assert_eq!(wide_stain(5), wide_stain(5));
-        assert_ne!(wide_stain(5), wide_stain(6));
+        let knobs = SlideKnobs::of_any_laboratory;
+        assert_eq!(knobs(5), knobs(5));
+        assert_ne!(knobs(5), knobs(6));
         for seed in 0..50 {
             phantom(Tissue::Brain, seed).unwrap();
         }

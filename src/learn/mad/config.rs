@@ -101,7 +101,10 @@ pub struct WatchConfig {
     pub every_steps: u64,
     /// Rows it is taken over.
     pub rows: usize,
-    /// Share of the embedding's width below which the rank counts as collapsed.
+    /// Share of the embedding's width below which the rank is called low (methods 2.2: about
+    /// 20 %); the run goes on.
+    pub low_rank_share: f64,
+    /// Share below which the run stops: nothing is left to learn from.
     pub least_rank_share: f64,
     /// Steps before that stops the run.
     pub grace_steps: u64,
@@ -112,7 +115,8 @@ impl Default for WatchConfig {
         Self {
             every_steps: 25,
             rows: 1024,
-            least_rank_share: 0.1,
+            low_rank_share: 0.2,
+            least_rank_share: 0.04,
             grace_steps: 300,
         }
     }
@@ -288,6 +292,7 @@ impl MadConfig {
                 0.0,
                 1.0,
             ),
+            ("watch.low_rank_share", self.watch.low_rank_share, 0.0, 1.0),
             ("checkpoint_minutes", self.checkpoint_minutes, 0.0, 5.0),
         ]
     }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear, LinearConfig};
 use burn::tensor::activation::gelu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::losses::normalised;
@@ -24,6 +24,8 @@ pub struct HeadConfig {
     pub bottleneck: usize,
     /// Number of prototypes P.
     pub prototypes: usize,
+    /// Whether rows are taken from their running mean before the head.
+    pub centred: bool,
 }
 
 impl Default for HeadConfig {
@@ -32,6 +34,7 @@ impl Default for HeadConfig {
             hidden: 512,
             bottleneck: 64,
             prototypes: 256,
+            centred: true,
         }
     }
 }
@@ -127,6 +130,36 @@ impl Seen {
             children: cls.clone().narrow(0, families, kept),
             coarse: pool::under_children(tokens.clone().narrow(0, 0, families)),
             fine: pool::over_tile(tokens.clone().narrow(0, families, kept)),
+        }
+    }
+}
+
+/// What the embeddings of many tiles have in common: a class embedding's mean and a patch's,
+/// over both scales. All tissue looks much alike to an untrained network (cosine 0.8–0.9 between
+/// strangers); without it the head sees what differs. One mean for both scales, so that a
+/// difference between scales is still seen, and mended by the encoder itself.
+#[derive(Debug, Clone)]
+pub struct Centre {
+    /// Mean class embedding, D values.
+    pub class: Vec<f32>,
+    /// Mean patch embedding, D values.
+    pub patch: Vec<f32>,
+}
+
+impl Seen {
+    /// What was seen, less what is common to all.
+    #[must_use]
+    pub fn less(&self, centre: &Centre) -> Self {
+        let row = |values: &[f32]| {
+            let data = TensorData::new(values.to_vec(), [1, values.len()]);
+            Tensor::<2>::from_data(data, &self.parents.device())
+        };
+        let (class, patch) = (row(&centre.class), row(&centre.patch));
+        Self {
+            parents: self.parents.clone() - class.clone(),
+            children: self.children.clone() - class,
+            coarse: self.coarse.clone() - patch.clone(),
+            fine: self.fine.clone() - patch,
         }
     }
 }

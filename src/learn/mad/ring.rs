@@ -48,6 +48,18 @@ impl Ring {
         self.values.len() / self.width.max(1)
     }
 
+    /// The mean row; zeros where there is none.
+    pub fn mean(&self) -> Vec<f32> {
+        let mut sums = vec![0.0_f64; self.width];
+        for row in self.values.chunks_exact(self.width.max(1)) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += f64::from(*value);
+            }
+        }
+        let count = self.rows().max(1) as f64;
+        sums.into_iter().map(|sum| (sum / count) as f32).collect()
+    }
+
     /// Values in a row.
     pub fn width(&self) -> usize {
         self.width
@@ -65,6 +77,7 @@ mod tests {
         assert_eq!(ring.rows(), 1);
         ring.push(&[2.0, 2.0, 3.0, 3.0]);
         assert_eq!(ring.values(), [2.0, 2.0, 3.0, 3.0]);
+        assert_eq!(ring.mean(), [2.5, 2.5]);
         assert!(!ring.restore(vec![1.0; 3]));
         assert!(!ring.restore(vec![1.0; 6]));
         assert!(ring.restore(vec![4.0; 4]));

@@ -80,6 +80,8 @@ pub struct Running<'a> {
     pub steps: u64,
     /// Tiles learned from in the step, both views counted once.
     pub tiles: usize,
+    /// Effective rank below which embeddings count as poor.
+    pub low_rank: f64,
 }
 
 /// The folder of a run, kept by one process at a time.
@@ -160,6 +162,7 @@ pub fn run(
         true => Trainer::load(&folder.checkpoint(), &file.run, &data, tile_px, device)?,
         false => Trainer::new(&file.run, tile_px, device)?,
     };
+    let low_rank = file.run.watch.low_rank_share * trainer.width() as f64;
     let notes = notes(file, &sources);
     keep_settings(file, &folder)?;
     let save = |trainer: &Trainer| trainer.save(&folder.checkpoint(), &data);
@@ -181,6 +184,7 @@ pub fn run(
             report: &report,
             steps: file.run.steps,
             tiles: batch.families + batch.child_places.len(),
+            low_rank,
         });
         if stop.is_break() || saved.elapsed() >= pause {
             save(&trainer).map_err(TrainError::from)?;

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::checkpoint::CheckpointError;
 use super::config::{MadConfig, MadConfigError};
 use super::losses::{contrast, cross_entropy, koleo};
-use super::network::{Network, Seen};
+use super::network::{Centre, Network, Seen};
 use super::ring::Ring;
 use super::schedule::{cosine, line, warm_cosine};
 use super::targets::{Queues, Sharpening, Targets, targets};
@@ -172,6 +172,11 @@ impl Trainer {
         self.step
     }
 
+    /// Width D of the embeddings.
+    pub fn width(&self) -> usize {
+        self.recent.class.width()
+    }
+
     /// What training is for.
     pub fn teacher(&self) -> &Network {
         &self.teacher
@@ -192,17 +197,20 @@ impl Trainer {
         let tiles = tiles(of_teacher, batch.tile_px, &self.device);
         let seen = forward_in_parts(&self.teacher.encoder, &tiles, parts)?;
         let seen = Seen::new(&seen, batch.families);
-        self.remember(&seen, step)?;
+        let places = indices(batch.child_places.iter().copied(), &self.device);
+        self.remember(&seen, &places)?;
+        let centre = self.centre();
         let how = self.sharpening();
         let says = targets(
             &self.teacher.head,
-            &seen,
-            &indices(batch.child_places.iter().copied(), &self.device),
+            &seen.less(&centre),
+            &places,
             &mut self.queues,
             how,
         );
         let pass = self.student_pass(of_student, batch, parts)?;
-        let losses = self.losses(&Seen::new(pass.seen(), batch.families), &says, batch);
+        let seen = Seen::new(pass.seen(), batch.families);
+        let losses = self.losses(&seen, &centre, &says, batch);
         let mut report = self.report(&losses, batch)?;
         report.gradient = self.learn(losses.total, pass, report.learning_rate)?;
         self.teacher = follow(self.teacher.clone(), &self.student, report.momentum);
@@ -221,6 +229,18 @@ impl Trainer {
         SplitPass::forward(&self.student.encoder, &tiles, parts)
     }
 
+    /// What rows lose before the head; nothing where the head is not to be centred.
+    fn centre(&self) -> Centre {
+        let mean = |ring: &Ring| match self.config.head.centred {
+            true => ring.mean(),
+            false => vec![0.0; ring.width()],
+        };
+        Centre {
+            class: mean(&self.recent.class),
+            patch: mean(&self.recent.tokens),
+        }
+    }
+
     fn sharpening(&self) -> Sharpening {
         let teacher = &self.config.teacher;
         Sharpening {
@@ -230,7 +250,7 @@ impl Trainer {
     }
 
     /// Methods 2.2: the student's say of its view against the teacher's of the other.
-    fn losses(&self, seen: &Seen, says: &Targets, batch: &FamilyBatch) -> Losses {
+    fn losses(&self, seen: &Seen, centre: &Centre, says: &Targets, batch: &FamilyBatch) -> Losses {
         let head = &self.student.head;
         let device = head.device();
         let temperature = self.config.student.temperature;
@@ -241,6 +261,8 @@ impl Trainer {
         let places = indices(batch.child_places.iter().copied(), &device);
         let families = batch.child_places.iter().map(|place| place / CHILDREN);
         let family = indices(families, &device);
+        let raw = seen;
+        let seen = &raw.less(centre);
         let zero = || Tensor::<1>::zeros([1], &device);
         let when = |weight: f64, loss: &dyn Fn() -> Tensor<1>| match weight > 0.0 {
             true => loss(),
@@ -266,7 +288,7 @@ impl Trainer {
             (down + up) * 0.5
         });
         let spread = when(weights.koleo, &|| {
-            (koleo(seen.parents.clone()) + koleo(seen.children.clone())) * 0.5
+            (koleo(raw.parents.clone()) + koleo(raw.children.clone())) * 0.5
         });
         let siblings = when(weights.contrast, &|| {
             contrast(
@@ -348,12 +370,15 @@ impl Trainer {
         Ok(length)
     }
 
-    /// Keeps embeddings for the watch.
-    fn remember(&mut self, seen: &Seen, step: u64) -> Result<(), TrainError> {
+    /// Keeps embeddings of both scales, for the watch and for their mean.
+    fn remember(&mut self, seen: &Seen, places: &Tensor<1, Int>) -> Result<(), TrainError> {
+        let step = self.step;
         let class = Tensor::cat(vec![seen.parents.clone(), seen.children.clone()], 0);
         let class = read(class, "embeddings", step)?;
         self.recent.class.push(&class);
-        let tokens = read(seen.fine.clone(), "embeddings", step)?;
+        let coarse = seen.coarse.clone().select(0, places.clone());
+        let tokens = Tensor::cat(vec![coarse, seen.fine.clone()], 0);
+        let tokens = read(tokens, "embeddings", step)?;
         self.recent.tokens.push(&tokens);
         Ok(())
     }

@@ -12,10 +12,8 @@ pub(super) enum Use {
     ViewA = 2,
     /// The second view.
     ViewB = 3,
-    /// The look of a phantom slide.
-    Phantom = 4,
     /// The trial when a source is opened.
-    Trial = 5,
+    Trial = 4,
 }
 
 /// The generator for one sample of one step.

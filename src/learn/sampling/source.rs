@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::SamplingError;
-use super::key::{Use, keyed};
 use crate::geometry::Mpp;
 use crate::slide::phantom::spec::FORMULA_VERSION;
 use crate::slide::phantom::{PhantomSource, PhantomSpec, SlideKnobs, Tissue};
@@ -245,15 +243,7 @@ fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
 pub fn phantom_spec(tissue: Tissue, seed: u64, vary: bool, side_um: f64) -> PhantomSpec {
     let mut spec = PhantomSpec::preset(tissue, seed).with_extent_um(side_um, side_um);
     if vary {
-        let mut rng = keyed(seed, 0, 0, Use::Phantom);
-        let mut pick = |low: f64, high: f64| low + (high - low) * rng.random::<f64>();
-        spec.slide = SlideKnobs {
-            haematoxylin: pick(0.6, 1.45),
-            eosin: pick(0.55, 1.5),
-            stain_jitter: pick(0.02, 0.08),
-            blur_um: pick(0.1, 0.9),
-            noise: pick(0.5, 5.0),
-        };
+        spec.slide = SlideKnobs::of_any_laboratory(seed);
     }
     spec
 }

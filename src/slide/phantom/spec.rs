@@ -333,17 +333,40 @@ impl PhantomSpec {
 impl SlideKnobs {
     /// Stain and scanner of the laboratory that `seed` stands for.
     pub fn of_laboratory(seed: u64) -> Self {
-        let mut draws = Draws::new(mix(seed ^ 0x1ab));
-        let mut pick = |low: f32, high: f32| {
+        Self::drawn(
+            seed ^ 0x1ab,
+            [
+                [0.76, 1.24],
+                [0.74, 1.26],
+                [0.015, 0.045],
+                [0.15, 0.55],
+                [0.8, 2.2],
+            ],
+        )
+    }
+
+    /// Stain and scanner of a laboratory that may lie far from the usual, for training and testing
+    /// models that are to bear it.
+    pub fn of_any_laboratory(seed: u64) -> Self {
+        Self::drawn(
+            seed ^ 0xfa1ab,
+            [[0.55, 1.5], [0.5, 1.5], [0.02, 0.1], [0.1, 0.9], [0.5, 4.0]],
+        )
+    }
+
+    /// Each knob, in the order of the fields, within its range.
+    fn drawn(seed: u64, ranges: [[f32; 2]; 5]) -> Self {
+        let mut draws = Draws::new(mix(seed));
+        let [haematoxylin, eosin, stain_jitter, blur_um, noise] = ranges.map(|[low, high]| {
             // Three decimals: the numbers a person reads are the numbers used.
             (f64::from(draws.range(low, high)) * 1000.0).round() / 1000.0
-        };
+        });
         Self {
-            haematoxylin: pick(0.76, 1.24),
-            eosin: pick(0.74, 1.26),
-            stain_jitter: pick(0.015, 0.045),
-            blur_um: pick(0.15, 0.55),
-            noise: pick(0.8, 2.2),
+            haematoxylin,
+            eosin,
+            stain_jitter,
+            blur_um,
+            noise,
         }
     }
 }
