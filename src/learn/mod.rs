@@ -1,13 +1,17 @@
 //! Learning: data, losses, training and what is measured of it.
 
 pub mod adam;
+pub mod checkpoint;
 pub mod embed;
 pub mod eval_mad;
+pub mod log;
 pub mod mad;
 pub mod metrics;
 pub mod probe;
 pub mod rank;
+pub mod run_folder;
 pub mod sampling;
+pub mod schedule;
 pub mod speed;
 pub mod split_pass;
 pub mod values;

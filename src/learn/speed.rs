@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use serde::Serialize;
 
-use super::split_pass::SplitPass;
+use super::split_pass::EncoderPass;
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
 use crate::model::{Embedding, Encoder, EncoderConfig};
@@ -46,8 +46,8 @@ pub fn measure(
     let device = device.clone().autodiff();
     let (encoder, tracked) = (Encoder::new(config, 0, &device)?, tiles(&device));
     let training_ms = median_ms(repeats, &device, || {
-        let pass = SplitPass::forward(&encoder, &tracked, parts)?;
-        let Embedding { cls, tokens } = pass.seen().clone();
+        let pass = EncoderPass::embed(&encoder, &tracked, parts)?;
+        let Embedding { cls, tokens } = pass.embedding();
         let loss = cls.powi_scalar(2).mean() + tokens.powi_scalar(2).mean();
         pass.gradients(&loss.backward());
         Ok(())

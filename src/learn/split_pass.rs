@@ -4,84 +4,84 @@ use std::ops::Range;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use crate::model::config::ConfigError;
 use crate::model::parallel::{runs, side_by_side};
 use crate::model::{Embedding, Encoder};
 
-/// An encoder's pass over a batch in parts that run side by side, there and back.
+/// A module's pass over a batch in parts that run side by side, there and back. What it sees is two
+/// tensors, of P and of Q axes, whose first is the batch.
 ///
-/// Each part has a graph of its own, on a copy of the encoder that shares its numbers. What the
+/// Each part has a graph of its own, on a copy of the module that shares its numbers. What the
 /// parts gave is joined into fresh leaves, on which the loss is computed as ever; the leaves'
 /// gradients then flow back through each part on its own. The sum over the parts is the gradient
 /// of the whole batch, by the chain rule. In one part it is the usual pass.
 #[derive(Debug)]
-pub struct SplitPass {
-    parts: Vec<Part>,
-    leaves: Embedding,
+pub struct SplitPass<M, const P: usize, const Q: usize> {
+    parts: Vec<Part<M, P, Q>>,
+    leaves: (Tensor<P>, Tensor<Q>),
 }
 
 #[derive(Debug)]
-struct Part {
-    encoder: Encoder,
-    seen: Embedding,
+struct Part<M, const P: usize, const Q: usize> {
+    module: M,
+    seen: (Tensor<P>, Tensor<Q>),
     run: Range<usize>,
 }
 
-impl SplitPass {
-    /// Embeds tiles \[B, 3, S, S\] in at most `parts` parts; `encoder` is on an autodiff device.
+impl<M: Module + Sync, const P: usize, const Q: usize> SplitPass<M, P, Q> {
+    /// Lets `module`, on the autodiff `device`, `see` a batch of so many in at most `parts` parts.
     ///
     /// # Errors
-    /// When tiles do not suit the encoder.
-    pub fn forward(
-        encoder: &Encoder,
-        tiles: &Tensor<4>,
+    /// As `see` has them.
+    pub fn forward<E: Send>(
+        module: &M,
+        device: &Device,
+        batch: usize,
         parts: usize,
-    ) -> Result<Self, ConfigError> {
-        let parts = side_by_side(runs(tiles.dims()[0], parts), |run| {
-            let encoder = encoder.clone().fork(&tiles.device());
-            let some = tiles.clone().narrow(0, run.start, run.len());
-            let seen = encoder.forward(some)?;
-            Ok(Part { encoder, seen, run })
+        see: impl Fn(&M, Range<usize>) -> Result<(Tensor<P>, Tensor<Q>), E> + Sync + Send,
+    ) -> Result<Self, E> {
+        let parts = side_by_side(runs(batch, parts), |run| {
+            let module = module.clone().fork(device);
+            let seen = see(&module, run.clone())?;
+            Ok(Part { module, seen, run })
         });
-        let parts = parts
-            .into_iter()
-            .collect::<Result<Vec<Part>, ConfigError>>()?;
-        let leaves = Embedding {
-            cls: leaf(parts.iter().map(|part| part.seen.cls.clone())),
-            tokens: leaf(parts.iter().map(|part| part.seen.tokens.clone())),
-        };
+        let parts = parts.into_iter().collect::<Result<Vec<_>, E>>()?;
+        let leaves = (
+            leaf(parts.iter().map(|part| part.seen.0.clone())),
+            leaf(parts.iter().map(|part| part.seen.1.clone())),
+        );
         Ok(Self { parts, leaves })
     }
 
-    /// What the encoder sees, to compute a loss on.
-    pub fn seen(&self) -> &Embedding {
+    /// What the module sees, to compute a loss on.
+    pub fn seen(&self) -> &(Tensor<P>, Tensor<Q>) {
         &self.leaves
     }
 
-    /// Gradients of the encoder's parameters, from those that the loss gave of [`Self::seen`].
+    /// Gradients of the module's parameters, from those that the loss gave of [`Self::seen`].
     pub fn gradients(self, of_loss: &Gradients) -> GradientsParams {
-        let cls = self.leaves.cls.grad(of_loss);
-        let tokens = self.leaves.tokens.grad(of_loss);
+        let first = self.leaves.0.grad(of_loss);
+        let second = self.leaves.1.grad(of_loss);
         let found = side_by_side(self.parts, |part| {
             let pull = [
-                part.pull(&part.seen.cls, cls.as_ref()),
-                part.pull(&part.seen.tokens, tokens.as_ref()),
+                part.pull(&part.seen.0, first.as_ref()),
+                part.pull(&part.seen.1, second.as_ref()),
             ];
             let pull = pull.into_iter().flatten().reduce(|a, b| a + b)?;
-            let gradients = GradientsParams::from_grads(pull.backward(), &part.encoder);
-            Some((part.encoder, gradients))
+            let gradients = GradientsParams::from_grads(pull.backward(), &part.module);
+            Some((part.module, gradients))
         });
         let mut sum = GradientsParams::new();
-        for (encoder, more) in found.into_iter().flatten() {
-            add(&encoder, &mut sum, more);
+        for (module, more) in found.into_iter().flatten() {
+            add(&module, &mut sum, more);
         }
         sum
     }
 }
 
-impl Part {
+impl<M, const P: usize, const Q: usize> Part<M, P, Q> {
     /// A value whose gradient, by what this part gave, is its share of `gradient`.
     fn pull<const D: usize>(
         &self,
@@ -96,6 +96,29 @@ impl Part {
 fn leaf<const D: usize>(parts: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
     let joined = Tensor::cat(parts.map(Tensor::inner).collect(), 0);
     Tensor::from_inner(joined).require_grad()
+}
+
+/// An encoder's pass over tiles \[B, 3, S, S\]: class embeddings and tokens.
+pub type EncoderPass = SplitPass<Encoder, 2, 3>;
+
+impl EncoderPass {
+    /// Embeds tiles in at most `parts` parts; `encoder` is on an autodiff device.
+    ///
+    /// # Errors
+    /// When tiles do not suit the encoder.
+    pub fn embed(encoder: &Encoder, tiles: &Tensor<4>, parts: usize) -> Result<Self, ConfigError> {
+        let [batch, ..] = tiles.dims();
+        Self::forward(encoder, &tiles.device(), batch, parts, |encoder, run| {
+            let seen = encoder.forward(tiles.clone().narrow(0, run.start, run.len()))?;
+            Ok((seen.cls, seen.tokens))
+        })
+    }
+
+    /// What the encoder sees, to compute a loss on.
+    pub fn embedding(&self) -> Embedding {
+        let (cls, tokens) = self.seen().clone();
+        Embedding { cls, tokens }
+    }
 }
 
 /// Adds `more` to `sum`, for the parameters of `module`.
@@ -153,8 +176,8 @@ mod tests {
             GradientsParams::from_grads(whole, &encoder),
         );
         for parts in [1, 2, 5] {
-            let pass = SplitPass::forward(&encoder, &tiles, parts).unwrap();
-            let gradients = loss(pass.seen()).backward();
+            let pass = EncoderPass::embed(&encoder, &tiles, parts).unwrap();
+            let gradients = loss(&pass.embedding()).backward();
             let found = values::replaced(encoder.valid(), pass.gradients(&gradients));
             let mut apart = Apart {
                 whole: values::of(&whole),

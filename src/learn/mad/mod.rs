@@ -5,13 +5,11 @@
 
 pub mod checkpoint;
 pub mod config;
-pub mod log;
 pub mod losses;
 pub mod network;
 pub mod pool;
 pub mod ring;
 pub mod run;
-pub mod schedule;
 pub mod sinkhorn;
 pub mod targets;
 pub mod teacher;

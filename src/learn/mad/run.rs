@@ -1,7 +1,6 @@
 //! A training run in a folder: data in, checkpoints, a log and weights out.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +10,9 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::config::MadConfig;
-use super::log::Log;
 use super::trainer::{StepReport, TrainError, Trainer};
-use crate::files;
+use crate::learn::log::Log;
+use crate::learn::run_folder::{FolderError, RunFolder};
 use crate::learn::sampling::{Loader, SamplingConfig, SamplingError, SourceConfig, Sources};
 use crate::model::weights::{self, WeightsError};
 
@@ -22,6 +21,10 @@ const AHEAD: usize = 3;
 
 /// Threads that cut and augment tiles: one keeps two cores of training fed.
 const LOADERS: usize = 1;
+
+/// Files of a run, beside its checkpoint and its log.
+const SETTINGS: &str = "mad.toml";
+const WEIGHTS: &str = "encoder.safetensors";
 
 /// A training file: the run and what it learns from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,13 +44,8 @@ pub struct TrainFile {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The folder.
-    #[error("{path}: {reason}")]
-    Folder {
-        /// The folder or a file in it.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// The log.
     #[error("the log can't be kept: {0}")]
     Log(String),
@@ -84,60 +82,6 @@ pub struct Running<'a> {
     pub low_rank: f64,
 }
 
-/// The folder of a run, kept by one process at a time.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Folder {
-    fn open(path: &Path, resume: bool) -> Result<Self, RunError> {
-        let bad = |path: PathBuf, reason: String| RunError::Folder { path, reason };
-        let words = |error: std::io::Error| bad(path.to_owned(), error.to_string());
-        std::fs::create_dir_all(path).map_err(words)?;
-        let lock = File::create(path.join("lock")).map_err(words)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let reason = "another process is training in this folder".to_owned();
-                return Err(bad(path.to_owned(), reason));
-            }
-            Err(TryLockError::Error(error)) => return Err(words(error)),
-        }
-        let folder = Self {
-            path: path.to_owned(),
-            _lock: lock,
-        };
-        let there = folder.checkpoint().exists();
-        if there && !resume {
-            let reason = "there is a run already: go on with --resume, or name another folder";
-            return Err(bad(folder.checkpoint(), reason.to_owned()));
-        }
-        if !there && resume {
-            let reason = "no checkpoint to resume from; start without --resume";
-            return Err(bad(folder.checkpoint(), reason.to_owned()));
-        }
-        Ok(folder)
-    }
-
-    fn checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint.zip")
-    }
-
-    fn weights(&self) -> PathBuf {
-        self.path.join("encoder.safetensors")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.path.join("log.csv")
-    }
-
-    fn settings(&self) -> PathBuf {
-        self.path.join("mad.toml")
-    }
-}
-
 /// Trains by `file`, whose relative paths are relative to `base`, in the folder `out`.
 ///
 /// All that can stop the run is looked at first: settings, every source, the folder, room for a
@@ -155,7 +99,7 @@ pub fn run(
 ) -> Result<Ended, RunError> {
     let tile_px = file.sampling.tile_px;
     file.run.check(tile_px).map_err(TrainError::from)?;
-    let folder = Folder::open(out, resume)?;
+    let folder = RunFolder::open(out, resume)?;
     let sources = Arc::new(Sources::open(&file.sources, base, &file.sampling)?);
     let data = data_words(file, &sources);
     let mut trainer = match resume {
@@ -164,10 +108,11 @@ pub fn run(
     };
     let low_rank = file.run.watch.low_rank_share * trainer.width() as f64;
     let notes = notes(file, &sources);
-    keep_settings(file, &folder)?;
+    folder.keep_settings(SETTINGS, file)?;
     let save = |trainer: &Trainer| trainer.save(&folder.checkpoint(), &data);
     save(&trainer).map_err(TrainError::from)?;
-    let mut log = Log::open(&folder.log(), trainer.step_number()).map_err(RunError::Log)?;
+    let mut log =
+        Log::open::<StepReport>(&folder.log(), trainer.step_number()).map_err(RunError::Log)?;
     let first = trainer.step_number();
     let (sampling, seed) = (file.sampling.clone(), file.run.seed);
     let mut loader = Loader::start(sources, sampling, seed, first, LOADERS, AHEAD)?;
@@ -195,24 +140,15 @@ pub fn run(
         }
     }
     save(&trainer).map_err(TrainError::from)?;
-    weights::save(&trainer.teacher().encoder, &notes, &folder.weights())?;
-    Ok(Ended::Finished(folder.weights()))
+    let weights = folder.file(WEIGHTS);
+    weights::save(&trainer.teacher().encoder, &notes, &weights)?;
+    Ok(Ended::Finished(weights))
 }
 
 /// What a continued run must learn from, in words that can be compared.
 fn data_words(file: &TrainFile, sources: &Sources) -> String {
     let sampling = toml::to_string(&file.sampling).unwrap_or_default();
     format!("{sampling}\n{}", sources.provenance().join("\n"))
-}
-
-fn keep_settings(file: &TrainFile, folder: &Folder) -> Result<(), RunError> {
-    let path = folder.settings();
-    let written = toml::to_string(file)
-        .map_err(|error| error.to_string())
-        .and_then(|text| {
-            files::write_whole(&path, text.as_bytes()).map_err(|error| error.to_string())
-        });
-    written.map_err(|reason| RunError::Folder { path, reason })
 }
 
 /// What a weights file says of its making.

@@ -3,18 +3,19 @@
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::checkpoint::CheckpointError;
 use super::config::{MadConfig, MadConfigError};
 use super::losses::{contrast, cross_entropy, koleo};
 use super::network::{Centre, Network, Seen};
 use super::ring::Ring;
-use super::schedule::{cosine, line, warm_cosine};
 use super::targets::{Queues, Sharpening, Targets, targets};
 use super::teacher::follow;
 use crate::learn::adam::{Adam, Pace, norm};
+use crate::learn::checkpoint::CheckpointError;
+use crate::learn::log::Line;
 use crate::learn::rank::effective_rank;
 use crate::learn::sampling::{CHILDREN, FamilyBatch, View};
-use crate::learn::split_pass::{SplitPass, add};
+use crate::learn::schedule::{cosine, line, warm_cosine};
+use crate::learn::split_pass::{EncoderPass, add};
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
 
@@ -115,6 +116,12 @@ pub struct StepReport {
     pub waited: f64,
 }
 
+impl Line for StepReport {
+    fn step(&self) -> u64 {
+        self.step
+    }
+}
+
 /// Embeddings of the last steps, for the watch over their rank.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Recent {
@@ -209,7 +216,7 @@ impl Trainer {
             how,
         );
         let pass = self.student_pass(of_student, batch, parts)?;
-        let seen = Seen::new(pass.seen(), batch.families);
+        let seen = Seen::new(&pass.embedding(), batch.families);
         let losses = self.losses(&seen, &centre, &says, batch);
         let mut report = self.report(&losses, batch)?;
         report.gradient = self.learn(losses.total, pass, report.learning_rate)?;
@@ -224,9 +231,9 @@ impl Trainer {
         view: &View,
         batch: &FamilyBatch,
         parts: usize,
-    ) -> Result<SplitPass, ConfigError> {
+    ) -> Result<EncoderPass, ConfigError> {
         let tiles = tiles(view, batch.tile_px, &self.student.head.device());
-        SplitPass::forward(&self.student.encoder, &tiles, parts)
+        EncoderPass::embed(&self.student.encoder, &tiles, parts)
     }
 
     /// What rows lose before the head; nothing where the head is not to be centred.
@@ -346,7 +353,7 @@ impl Trainer {
     }
 
     /// Moves the student down the gradient of `loss`; tells the gradient's norm.
-    fn learn(&mut self, loss: Tensor<1>, pass: SplitPass, rate: f64) -> Result<f64, TrainError> {
+    fn learn(&mut self, loss: Tensor<1>, pass: EncoderPass, rate: f64) -> Result<f64, TrainError> {
         let (step, steps) = (self.step, self.config.steps);
         let student = &self.config.student;
         let mut of_loss = loss.backward();

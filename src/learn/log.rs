@@ -3,8 +3,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::trainer::StepReport;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::files;
+
+/// What a step says of itself: a line of the table.
+pub trait Line: Serialize + DeserializeOwned {
+    /// Number of the step, from 0.
+    fn step(&self) -> u64;
+}
 
 /// The table of a run, open for more lines.
 #[derive(Debug)]
@@ -19,10 +27,13 @@ impl Log {
     ///
     /// # Errors
     /// When the file can't be read or written; the message names it.
-    pub fn open(path: &Path, next: u64) -> Result<Self, String> {
-        let kept: Vec<StepReport> = match next {
+    pub fn open<L: Line>(path: &Path, next: u64) -> Result<Self, String> {
+        let kept: Vec<L> = match next {
             0 => Vec::new(),
-            _ => read(path)?.into_iter().filter(|r| r.step < next).collect(),
+            _ => read::<L>(path)?
+                .into_iter()
+                .filter(|line| line.step() < next)
+                .collect(),
         };
         let words = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let file = files::beside(path).map_err(|e| words(&e))?;
@@ -50,8 +61,8 @@ impl Log {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn push(&mut self, report: &StepReport) -> Result<(), String> {
-        let written = self.writer.serialize(report).map_err(|e| e.to_string());
+    pub fn push<L: Line>(&mut self, line: &L) -> Result<(), String> {
+        let written = self.writer.serialize(line).map_err(|e| e.to_string());
         let flushed = written.and_then(|()| self.writer.flush().map_err(|e| e.to_string()));
         flushed.map_err(|error| format!("{}: {error}", self.path.display()))
     }
@@ -61,7 +72,7 @@ impl Log {
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn read(path: &Path) -> Result<Vec<StepReport>, String> {
+pub fn read<L: Line>(path: &Path) -> Result<Vec<L>, String> {
     let reader = csv::Reader::from_path(path);
     let mut reader = reader.map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(reader.deserialize().map_while(Result::ok).collect())
@@ -71,24 +82,24 @@ pub fn read(path: &Path) -> Result<Vec<StepReport>, String> {
 mod tests {
     use super::*;
 
-    fn row(step: u64) -> StepReport {
-        StepReport {
+    #[derive(Debug, PartialEq, Serialize, serde::Deserialize)]
+    struct Row {
+        step: u64,
+        loss: f32,
+        rank: Option<f64>,
+    }
+
+    impl Line for Row {
+        fn step(&self) -> u64 {
+            self.step
+        }
+    }
+
+    fn row(step: u64) -> Row {
+        Row {
             step,
             loss: 1.5,
-            global: 1.0,
-            context: 0.5,
-            tokens: 0.25,
-            koleo: 0.1,
-            contrast: 0.0,
-            gradient: 2.0,
-            learning_rate: 1e-3,
-            momentum: 0.99,
-            temperature: 0.04,
-            children: 12,
-            rank_class: step.is_multiple_of(2).then_some(17.5),
-            rank_tokens: None,
-            seconds: 0.5,
-            waited: 0.1,
+            rank: step.is_multiple_of(2).then_some(17.5),
         }
     }
 
@@ -96,17 +107,24 @@ mod tests {
     fn lost_work_and_cut_lines_go_when_a_run_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
-        let mut log = Log::open(&path, 0).unwrap();
+        let mut log = Log::open::<Row>(&path, 0).unwrap();
         (0..6).for_each(|step| log.push(&row(step)).unwrap());
         drop(log);
         let mut text = std::fs::read_to_string(&path).unwrap();
-        text.push_str("6,1.5,1.0");
+        text.push_str("6,1.5");
         std::fs::write(&path, text).unwrap();
-        let mut log = Log::open(&path, 4).unwrap();
+        let mut log = Log::open::<Row>(&path, 4).unwrap();
         log.push(&row(4)).unwrap();
         drop(log);
-        assert_eq!(read(&path).unwrap(), (0..5).map(row).collect::<Vec<_>>());
+        assert_eq!(
+            read::<Row>(&path).unwrap(),
+            (0..5).map(row).collect::<Vec<_>>()
+        );
         let missing = folder.path().join("no.csv");
-        assert!(Log::open(&missing, 3).unwrap_err().contains("no.csv"));
+        assert!(
+            Log::open::<Row>(&missing, 3)
+                .unwrap_err()
+                .contains("no.csv")
+        );
     }
 }
