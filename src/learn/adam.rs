@@ -44,9 +44,9 @@ impl<M: Module> Adam<M> {
         }
     }
 
-    /// Moves the parameters of `module` that have a gradient.
+    /// Moves the parameters of `module` that have a gradient, which is used up.
     #[must_use]
-    pub fn step(&mut self, module: M, gradients: GradientsParams, pace: Pace) -> M {
+    pub fn step(&mut self, module: M, gradients: &mut GradientsParams, pace: Pace) -> M {
         let mut step = Step {
             adam: AdamWConfig::new()
                 .with_weight_decay(0.0)
@@ -67,16 +67,16 @@ impl<M: Module> Adam<M> {
     }
 }
 
-struct Step {
+struct Step<'a> {
     adam: AdamW,
     time: usize,
     pace: Pace,
-    gradients: GradientsParams,
+    gradients: &'a mut GradientsParams,
     moments: [Values; 2],
     moved: [Values; 2],
 }
 
-impl Step {
+impl Step<'_> {
     fn moments<const D: usize>(&mut self, param: &Param<Tensor<D>>) -> Option<AdamWState<D>> {
         let [first, second] = &mut self.moments;
         let (first, second) = (first.remove(param.id)?, second.remove(param.id)?);
@@ -86,7 +86,7 @@ impl Step {
     }
 }
 
-impl ModuleMapper for Step {
+impl ModuleMapper for Step<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else {
             return param;
@@ -192,9 +192,10 @@ mod tests {
         let before = weights(&module);
         let mut adam = Adam::new(&module);
         for _ in 0..3 {
-            let found = gradients(&module);
+            let mut found = gradients(&module);
             assert_eq!(found.len(), 2, "still trainable");
-            module = adam.step(module, found, PACE);
+            module = adam.step(module, &mut found, PACE);
+            assert_eq!(found.len(), 0, "used up");
         }
         for (old, new) in before.iter().zip(weights(&module)) {
             assert!((old - new - 0.03).abs() < 1e-5, "{old} to {new}");
@@ -209,8 +210,8 @@ mod tests {
             decay: 20.0,
             ..PACE
         };
-        let found = gradients(&module);
-        let moved = Adam::new(&module).step(module.clone(), found, pace);
+        let mut found = gradients(&module);
+        let moved = Adam::new(&module).step(module.clone(), &mut found, pace);
         for (old, new) in weights(&module).iter().zip(weights(&moved)) {
             assert!((new - (0.8 * old - 0.01)).abs() < 1e-5, "{old} to {new}");
         }

@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod checkpoint;
+pub mod dfa;
 pub mod embed;
 pub mod eval_mad;
 pub mod log;

@@ -2,6 +2,7 @@
 
 pub mod block;
 pub mod config;
+pub mod dfa;
 pub mod encoder;
 pub mod initial;
 pub mod parallel;

@@ -373,7 +373,7 @@ impl Trainer {
             decay: cosine(student.weight_decay, step, steps),
             factor: (student.most_gradient / length).min(1.0),
         };
-        self.student = self.adam.step(self.student.clone(), gradients, pace);
+        self.student = self.adam.step(self.student.clone(), &mut gradients, pace);
         Ok(length)
     }
 

@@ -4,8 +4,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::config::ConfigError;
-
 /// Weights that can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -59,7 +57,7 @@ pub enum WeightsError {
         /// What can't be told, and from what it would have been.
         reason: String,
     },
-    /// A tensor that the encoder needs is not there.
+    /// A tensor that is needed is not there.
     #[error("{}: has no tensor '{tensor}', expected with shape {expected}", path.display())]
     Missing {
         /// The weights file.
@@ -69,15 +67,15 @@ pub enum WeightsError {
         /// Its shape, as in `[192, 3, 16, 16]`.
         expected: String,
     },
-    /// A tensor for which the encoder has no place.
-    #[error("{}: tensor '{tensor}' has no place in encoder '{encoder}'", path.display())]
+    /// A tensor for which there is no place.
+    #[error("{}: tensor '{tensor}' has no place in {holder}", path.display())]
     Unexpected {
         /// The weights file.
         path: PathBuf,
         /// Its name.
         tensor: String,
-        /// What the encoder's shape is called.
-        encoder: String,
+        /// What the file should hold, as in `encoder 'tiny'`.
+        holder: String,
     },
     /// A tensor of another shape.
     #[error("{}: tensor '{tensor}' has shape {found}, expected {expected}", path.display())]
@@ -127,7 +125,7 @@ pub enum WeightsError {
 }
 
 impl WeightsError {
-    pub(super) fn config(path: impl Into<PathBuf>, error: &ConfigError) -> Self {
+    pub(in crate::model) fn config(path: impl Into<PathBuf>, error: &impl ToString) -> Self {
         let (path, reason) = (path.into(), error.to_string());
         Self::Config { path, reason }
     }

@@ -9,8 +9,10 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::tensor_file::TensorFile;
-use super::{NOTE, WeightsError, config_of, fitting, is_ours};
+use super::{NOTE, WeightsError, config_of, fitting, is_ours, stated_format};
 use crate::model::config::EncoderConfig;
+use crate::model::dfa::DecoderConfig;
+use crate::model::dfa::weights::{self as decoder, DecoderCard};
 
 /// What a weights file holds.
 #[derive(Debug, Clone, Serialize)]
@@ -21,7 +23,10 @@ pub struct Inspection {
     pub format: Option<String>,
     /// Shape of the encoder, stated by the file or told from its tensors.
     pub config: Option<EncoderConfig>,
-    /// Why no encoder can be loaded from it; none if one can.
+    /// Shape and card of the decoder, where the file states that it holds one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<(DecoderConfig, DecoderCard)>,
+    /// Why neither an encoder nor a decoder can be loaded from it; none if one can.
     pub problem: Option<String>,
     /// Number of weights in all tensors.
     pub parameters: u64,
@@ -44,23 +49,18 @@ pub struct TensorInfo {
     pub shape: Vec<u64>,
 }
 
-/// Tells what a weights file holds, and whether an encoder can be loaded from it.
+/// Tells what a weights file holds, and whether an encoder or decoder can be loaded from it.
 ///
 /// # Errors
-/// When it can't be read or is no whole safetensors file. One that is, but holds no encoder, is
+/// When it can't be read or is no whole safetensors file. One that is, but holds neither, is
 /// described with its [`Inspection::problem`].
 pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
     let mut file = TensorFile::open(path)?;
-    let config = config_of(&file);
-    let checked = config
-        .as_ref()
-        .map_err(ToString::to_string)
-        .and_then(|config| {
-            let names = fitting(&file, config).map_err(|error| error.to_string())?;
-            let mut values = names.values().map(|name| file.values(name));
-            let odd = values.find_map(Result::err);
-            odd.map_or(Ok(()), |error| Err(error.to_string()))
-        });
+    let (mut config, mut decoder) = (None, None);
+    let checked = match decoder::is_decoder(&file) {
+        true => check_decoder(&mut file, &mut decoder),
+        false => check_encoder(&mut file, &mut config),
+    };
     let tensors: Vec<TensorInfo> = file
         .entries()
         .iter()
@@ -72,12 +72,10 @@ pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
         .collect();
     Ok(Inspection {
         path: path.display().to_string(),
-        format: is_ours(&file).then(|| {
-            let stated = |key: &str| file.metadata().get(key).map_or("", String::as_str);
-            format!("{} {}", stated("format"), stated("version"))
-        }),
-        problem: checked.err(),
-        config: config.ok(),
+        format: is_ours(&file).then(|| stated_format(&file)),
+        config,
+        decoder,
+        problem: checked.err().map(|error| error.to_string()),
         parameters: tensors
             .iter()
             .map(TensorInfo::parameters)
@@ -86,6 +84,27 @@ pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
         notes: notes_of(&file),
         tensors,
     })
+}
+
+/// Whether an encoder can be loaded; `seen` gets its shape as soon as that is known.
+fn check_encoder(
+    file: &mut TensorFile,
+    seen: &mut Option<EncoderConfig>,
+) -> Result<(), WeightsError> {
+    let config = seen.insert(config_of(file)?);
+    for name in fitting(file, config)?.values() {
+        file.values(name)?;
+    }
+    Ok(())
+}
+
+/// Whether a decoder can be loaded; `seen` gets its shape and card as soon as they are known.
+fn check_decoder(
+    file: &mut TensorFile,
+    seen: &mut Option<(DecoderConfig, DecoderCard)>,
+) -> Result<(), WeightsError> {
+    let (config, card) = seen.insert(decoder::stated(file)?);
+    decoder::tensors_in(file, config, card).map(drop)
 }
 
 /// SHA-256 of a file, hexadecimal: what tells which weights made a result.
@@ -111,7 +130,8 @@ pub fn hash_of(path: &Path) -> Result<String, WeightsError> {
     Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn notes_of(file: &TensorFile) -> BTreeMap<String, String> {
+/// The writer's notes; a foreign file's whole metadata.
+pub(in crate::model) fn notes_of(file: &TensorFile) -> BTreeMap<String, String> {
     let all = file.metadata().iter();
     if !is_ours(file) {
         return all

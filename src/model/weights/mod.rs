@@ -10,23 +10,25 @@ mod error;
 mod fidelity_tests;
 mod infer;
 mod inspect;
+pub(super) mod module;
 mod names;
-mod tensor_file;
+pub(super) mod tensor_file;
 #[cfg(test)]
 mod tests;
 
 pub use error::WeightsError;
+pub(super) use inspect::notes_of;
 pub use inspect::{Inspection, TensorInfo, hash_of, inspect};
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::store::{BurnToPyTorchAdapter, ModuleSnapshot as _, PyTorchToBurnAdapter, bridge};
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 
 use super::config::EncoderConfig;
 use super::encoder::Encoder;
 use crate::files;
+use module::{InFile, matched, put_into, tensors_of};
 use tensor_file::{TensorFile, encode_f16};
 
 /// What our files say they are.
@@ -36,7 +38,7 @@ pub const FORMAT: &str = "parfocal.encoder";
 pub const VERSION: u32 = 1;
 
 /// Before a note's key in the metadata.
-const NOTE: &str = "note.";
+pub(super) const NOTE: &str = "note.";
 
 /// Writes an encoder to `path`, whole or not at all. `notes` say where the weights come from.
 ///
@@ -53,17 +55,7 @@ pub fn save(
         path: path.to_owned(),
         reason,
     };
-    let shapes = names::expected(encoder.config());
-    let mut tensors = Vec::new();
-    for tensor in encoder.collect(None, Some(Box::new(BurnToPyTorchAdapter)), false) {
-        let name = tensor.name.clone();
-        let shape = shapes.get(&name).cloned();
-        let shape = shape.ok_or_else(|| refused(format!("tensor '{name}' has no shape")))?;
-        let data = bridge::into_data(tensor).map_err(|error| refused(error.to_string()))?;
-        let values = data.convert::<f32>().try_to_vec::<f32>();
-        let values = values.map_err(|error| refused(format!("tensor '{name}': {error:?}")))?;
-        tensors.push((name, shape, values));
-    }
+    let tensors = tensors_of(encoder, &names::expected(encoder.config()), path)?;
     let config = serde_json::to_string(encoder.config());
     let config = config.map_err(|error| refused(error.to_string()))?;
     let own = [
@@ -128,21 +120,36 @@ fn config_of(file: &TensorFile) -> Result<EncoderConfig, WeightsError> {
         };
         return infer::config(&shapes.collect()).map_err(reason_to);
     }
-    let stated = |key: &str| file.metadata().get(key).map_or("", String::as_str);
-    let expected = format!("{FORMAT} {VERSION}");
-    let found = format!("{} {}", stated("format"), stated("version"));
-    if found != expected {
-        let path = path.to_owned();
-        return Err(WeightsError::Version {
-            path,
-            found,
-            expected,
-        });
-    }
-    serde_json::from_str(stated("config")).map_err(|error| WeightsError::Config {
+    check_version(file, FORMAT, VERSION)?;
+    let stated = file.metadata().get("config").map_or("", String::as_str);
+    serde_json::from_str(stated).map_err(|error| WeightsError::Config {
         path: path.to_owned(),
         reason: error.to_string(),
     })
+}
+
+/// Checks what the file says it is.
+pub(super) fn check_version(
+    file: &TensorFile,
+    format: &str,
+    version: u32,
+) -> Result<(), WeightsError> {
+    let expected = format!("{format} {version}");
+    let found = stated_format(file);
+    match found == expected {
+        true => Ok(()),
+        false => Err(WeightsError::Version {
+            path: file.path().to_owned(),
+            found,
+            expected,
+        }),
+    }
+}
+
+/// Format and version as the file states them.
+fn stated_format(file: &TensorFile) -> String {
+    let stated = |key: &str| file.metadata().get(key).map_or("", String::as_str);
+    format!("{} {}", stated("format"), stated("version"))
 }
 
 /// Names in the file by timm's name, once every name and shape was found to fit `config`.
@@ -150,51 +157,11 @@ fn fitting(
     file: &TensorFile,
     config: &EncoderConfig,
 ) -> Result<BTreeMap<String, String>, WeightsError> {
-    let path = || file.path().to_owned();
     config
         .check()
-        .map_err(|error| WeightsError::config(path(), &error))?;
-    let shapes = names::expected(config);
-    let mut found = BTreeMap::new();
-    for (tensor, entry) in file.entries() {
-        let Some(name) = names::timm_name(tensor) else {
-            continue;
-        };
-        let (tensor, encoder) = (tensor.clone(), config.name.clone());
-        match shapes.get(&name) {
-            Some(shape) if *shape != entry.shape => {
-                let (found, expected) = (format!("{:?}", entry.shape), format!("{shape:?}"));
-                return Err(WeightsError::Shape {
-                    path: path(),
-                    tensor,
-                    found,
-                    expected,
-                });
-            }
-            Some(_) if !found.contains_key(&name) => found.insert(name, tensor),
-            _ => {
-                return Err(WeightsError::Unexpected {
-                    path: path(),
-                    tensor,
-                    encoder,
-                });
-            }
-        };
-    }
-    match shapes
-        .into_iter()
-        .find(|(name, _)| !found.contains_key(name))
-    {
-        None => Ok(found),
-        Some((tensor, shape)) => {
-            let expected = format!("{shape:?}");
-            Err(WeightsError::Missing {
-                path: path(),
-                tensor,
-                expected,
-            })
-        }
-    }
+        .map_err(|error| WeightsError::config(file.path(), &error))?;
+    let holder = format!("encoder '{}'", config.name);
+    matched(file, &names::expected(config), &holder, names::timm_name)
 }
 
 /// An encoder with the file's weights.
@@ -205,28 +172,15 @@ fn fill(
 ) -> Result<Encoder, WeightsError> {
     let mut tensors = Vec::new();
     for (name, in_file) in fitting(&file, config)? {
-        let shape = &file.entries()[&in_file].shape;
-        let mut shape: Vec<usize> = shape.iter().map(|axis| *axis as usize).collect();
-        if name == names::PATCH_WEIGHTS {
+        let mut tensor = InFile::read(&mut file, name, &in_file)?;
+        if tensor.name == names::PATCH_WEIGHTS {
             // A convolution's weights for us, who multiply patches cut out beforehand.
-            shape = vec![shape[0], shape[1..].iter().product()];
+            let shape = &tensor.shape;
+            tensor.shape = vec![shape[0], shape[1..].iter().product()];
         }
-        let data = TensorData::new(file.values(&in_file)?, shape);
-        tensors.push(bridge::from_data(data, name, None));
+        tensors.push(tensor);
     }
-    let path = file.path();
     let built = Encoder::blank(config, device);
-    let mut encoder = built.map_err(|error| WeightsError::config(path, &error))?;
-    let applied = encoder.apply(tensors, None, Some(Box::new(PyTorchToBurnAdapter)), false);
-    let odd = applied.errors.iter().map(ToString::to_string);
-    let odd = odd
-        .chain(applied.unused)
-        .chain(applied.missing.into_iter().map(|(name, _)| name));
-    match odd.reduce(|all, next| all + ", " + &next) {
-        None => Ok(encoder),
-        Some(reason) => Err(WeightsError::Refused {
-            path: path.to_owned(),
-            reason,
-        }),
-    }
+    let encoder = built.map_err(|error| WeightsError::config(file.path(), &error))?;
+    put_into(encoder, tensors, file.path())
 }

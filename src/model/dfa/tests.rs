@@ -1,0 +1,399 @@
+//! The decoder as a whole: where the bias acts, and that it acts as the method says (methods 1.5).
+
+use std::panic::catch_unwind;
+use std::process::Command;
+
+use burn::module::Module as _;
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Activation, BiasedLayer, Decoded, Decoder, DecoderConfig, Features, to_tile};
+
+const CLASSES: usize = 3;
+
+fn little() -> DecoderConfig {
+    DecoderConfig {
+        name: "little".to_owned(),
+        encoder_width: 12,
+        width: 16,
+        heads: 2,
+        cross_width: 8,
+        mlp_width: 24,
+        depth: 2,
+        activation: Activation::Gelu,
+    }
+}
+
+fn decoder(classes: usize, device: &Device) -> Decoder {
+    Decoder::new(&little(), classes, 7, device).unwrap()
+}
+
+/// Tokens that do not depend on the device.
+fn tokens(batch: usize, grid: usize, device: &Device) -> Tensor<3> {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let shape = [batch, grid * grid, little().encoder_width];
+    let count = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|_| rng.random_range(-2.0..2.0)).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn bias(values: &[f32], device: &Device) -> Tensor<1> {
+    Tensor::from_floats(values, device)
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+fn furthest<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    (a - b).abs().max().into_scalar()
+}
+
+fn traced(decoder: &Decoder, features: &Features, b: &[f32]) -> (Decoded, Vec<BiasedLayer>) {
+    let bias = bias(b, &features.image.device());
+    decoder.decode_traced(features, bias).unwrap()
+}
+
+#[test]
+fn any_grid_and_any_number_of_classes() {
+    let device = Device::flex();
+    for (classes, grid) in [(1, 4), (1, 1), (3, 5), (3, 8), (21, 2)] {
+        let decoder = decoder(classes, &device);
+        assert_eq!(decoder.classes(), classes);
+        let features = decoder.start(tokens(2, grid, &device)).unwrap();
+        assert_eq!((features.tiles(), features.grid()), (2, grid));
+        let dims = [
+            2 * grid * grid * 16,
+            2 * classes * 16,
+            2 * 2 * grid * grid * classes,
+        ];
+        assert_eq!(features.bytes(), 4 * dims.iter().sum::<usize>());
+        let zeros = Tensor::zeros([classes], &device);
+        let seen = decoder.decode(&features, zeros).unwrap();
+        assert_eq!(seen.logits.dims(), [2, classes, 4 * grid, 4 * grid]);
+        assert_eq!(seen.iou.dims(), [2, classes]);
+        let within = |value: &f32| (0.0..=1.0).contains(value);
+        assert!(values(seen.iou).iter().all(within));
+        let tile = to_tile(seen.logits, 16 * grid);
+        assert!(values(tile).iter().all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+fn one_class_takes_all_attention_whatever_its_bias() {
+    let device = Device::flex();
+    let decoder = decoder(1, &device);
+    let features = decoder.start(tokens(2, 3, &device)).unwrap();
+    let (without, layers) = traced(&decoder, &features, &[0.0]);
+    assert!(values(layers[0].weights.clone()).iter().all(|a| *a == 1.0));
+    let (with, _) = traced(&decoder, &features, &[4.0]);
+    assert_eq!(values(with.logits), values(without.logits));
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let says = |error: super::DecoderError, words: &[&str]| {
+        let error = error.to_string();
+        for word in words.iter().chain(&["'little'"]) {
+            assert!(error.contains(word), "no '{word}' in: {error}");
+        }
+    };
+    let zeros = |count, width| Tensor::<3>::zeros([1, count, width], &device);
+    says(
+        decoder.start(zeros(9, 13)).unwrap_err(),
+        &["width 13", "width 12"],
+    );
+    says(
+        decoder.start(zeros(8, 12)).unwrap_err(),
+        &["8 tokens", "square"],
+    );
+    let features = decoder.start(zeros(9, 12)).unwrap();
+    let short = decoder.decode(&features, Tensor::zeros([2], &device));
+    says(short.unwrap_err(), &["bias of 2 classes", "one of 3"]);
+    let other = self::decoder(4, &device);
+    let foreign = other.decode(&features, Tensor::zeros([4], &device));
+    says(foreign.unwrap_err(), &["[1, 3, 16]", "4 classes"]);
+    says(
+        Decoder::new(&little(), 0, 1, &device).unwrap_err(),
+        &["0 classes"],
+    );
+}
+
+#[test]
+fn first_weights_depend_on_the_seed_alone_and_masks_begin_at_a_useful_size() {
+    let device = Device::flex();
+    let of = |seed| {
+        let decoder = Decoder::new(&DecoderConfig::tiny().on(12), CLASSES, seed, &device).unwrap();
+        let features = decoder.start(tokens(1, 4, &device)).unwrap();
+        traced(&decoder, &features, &[0.0; CLASSES]).0.logits
+    };
+    assert_eq!(values(of(3)), values(of(3)));
+    assert!(furthest(of(3), of(4)) > 0.1);
+    let size: f32 = of(3).powi_scalar(2).mean().sqrt().into_scalar();
+    assert!((0.05..5.0).contains(&size), "{size}");
+}
+
+#[test]
+fn tiny_is_small() {
+    let decoder = Decoder::new(&DecoderConfig::tiny(), 7, 1, &Device::flex()).unwrap();
+    let parameters = decoder.num_params();
+    println!("tiny, 7 classes: {parameters} parameters");
+    assert!(parameters <= 1_400_000);
+}
+
+#[test]
+fn a_tile_is_decoded_alike_in_every_batch() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let tokens = tokens(5, 4, &device);
+    let b = [0.4, -0.9, 0.5];
+    let features = decoder.start(tokens.clone()).unwrap();
+    let (whole, _) = traced(&decoder, &features, &b);
+    let alone = (0..5).map(|n| decoder.start(tokens.clone().narrow(0, n, 1)).unwrap());
+    let together = Features::together(alone.collect()).unwrap();
+    assert!(
+        furthest(
+            traced(&decoder, &together, &b).0.logits,
+            whole.logits.clone()
+        ) < 1e-5
+    );
+    let part = traced(&decoder, &together.part(1..4), &b).0;
+    assert!(furthest(part.logits, whole.logits.narrow(0, 1, 3)) < 1e-5);
+    assert!(furthest(part.iou, whole.iou.narrow(0, 1, 3)) < 1e-5);
+    assert!(Features::together(Vec::new()).is_none());
+}
+
+#[test]
+fn raw_attention_does_not_feel_a_number_added_to_the_whole_bias() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let features = decoder.start(tokens(2, 4, &device)).unwrap();
+    let (seen, layers) = traced(&decoder, &features, &[0.4, -0.9, 0.5]);
+    for t in [2.0, -7.5] {
+        let (shifted, moved) = traced(&decoder, &features, &[0.4 + t, -0.9 + t, 0.5 + t]);
+        assert_eq!(layers.len(), 2);
+        for (a, b) in layers.iter().zip(&moved) {
+            assert!(furthest(a.weights.clone(), b.weights.clone()) < 1e-5);
+        }
+        assert!(furthest(seen.logits.clone(), shifted.logits) < 1e-4);
+    }
+    let (other, moved) = traced(&decoder, &features, &[0.9, -1.4, 0.5]);
+    assert!(furthest(layers[0].weights.clone(), moved[0].weights.clone()) > 1e-2);
+    assert!(furthest(layers[1].weights.clone(), moved[1].weights.clone()) > 1e-2);
+    assert!(furthest(seen.logits, other.logits) > 1e-3);
+}
+
+#[test]
+fn every_layers_weights_are_its_logits_and_the_one_bias() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let features = decoder.start(tokens(1, 3, &device)).unwrap();
+    let b = [1.5, -1.0, -0.5];
+    let (_, layers) = traced(&decoder, &features, &b);
+    assert!(furthest(layers[0].logits.clone(), features.logits.clone()) == 0.0);
+    for layer in &layers {
+        assert_eq!(layer.logits.dims(), [1, 2, 9, CLASSES]);
+        let (logits, weights) = (values(layer.logits.clone()), values(layer.weights.clone()));
+        for (logits, weights) in logits.chunks(CLASSES).zip(weights.chunks(CLASSES)) {
+            let raised: Vec<f32> = logits.iter().zip(b).map(|(l, b)| (l + b).exp()).collect();
+            let sum: f32 = raised.iter().sum();
+            for (raised, weight) in raised.iter().zip(weights) {
+                assert!((raised / sum - weight).abs() < 1e-5);
+            }
+        }
+        assert!((values(layer.shares()).iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let offset = values(layer.effective_offset(bias(&b, &device)));
+        assert!(offset.iter().sum::<f32>().abs() < 1e-5);
+        let mean = values(layer.mean_logits());
+        let apart = (mean[0] + b[0]) - (mean[1] + b[1]);
+        assert!((offset[0] - offset[1] - apart).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn raising_a_class_draws_every_image_token_to_the_token_of_that_class() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let features = decoder.start(tokens(2, 4, &device)).unwrap();
+    let (_, before) = traced(&decoder, &features, &[0.0; CLASSES]);
+    for raised in 0..CLASSES {
+        let mut b = [0.0; CLASSES];
+        b[raised] = 0.3;
+        let (_, after) = traced(&decoder, &features, &b);
+        let gain = values(after[0].weights.clone() - before[0].weights.clone());
+        for (n, gain) in gain.iter().enumerate() {
+            let is_raised = n % CLASSES == raised;
+            assert!(
+                if is_raised { *gain > 0.0 } else { *gain < 0.0 },
+                "{raised} at {n}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_token_that_carries_a_class_bias_makes_that_class_mask() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let features = decoder.start(tokens(2, 4, &device)).unwrap();
+    let whole = decoder
+        .decode(&features, Tensor::zeros([CLASSES], &device))
+        .unwrap();
+    for class in 0..CLASSES {
+        // Its mask head alone, found by its place among the classes.
+        let changed = decoder.clone().with_mask_head_scaled(class, 0.5);
+        let seen = changed
+            .decode(&features, Tensor::zeros([CLASSES], &device))
+            .unwrap();
+        let apart = (seen.logits - whole.logits.clone()).abs();
+        for channel in 0..CLASSES {
+            let most: f32 = apart.clone().narrow(1, channel, 1).max().into_scalar();
+            assert_eq!(
+                most > 1e-3,
+                channel == class,
+                "head {class}, mask {channel}: {most}"
+            );
+        }
+        // And that head reads the token whose attention the bias raised: with the image shut off
+        // from it, a change of this token alone moves this mask.
+        let moved = decoder.masks_of_nudged(&features, class);
+        for channel in 0..CLASSES {
+            let most: f32 = moved
+                .clone()
+                .narrow(1, channel, 1)
+                .abs()
+                .max()
+                .into_scalar();
+            assert_eq!(
+                most > 1e-4,
+                channel == class,
+                "token {class}, mask {channel}: {most}"
+            );
+        }
+    }
+}
+
+#[test]
+fn start_and_bias_fix_what_decode_gives() {
+    let device = Device::flex();
+    let decoder = decoder(CLASSES, &device);
+    let tokens = tokens(2, 4, &device);
+    let features = decoder.start(tokens.clone()).unwrap();
+    let first = traced(&decoder, &features, &[0.4, -0.9, 0.5]).0;
+    // Another bias in between leaves the features as they are.
+    let other = traced(&decoder, &features, &[-1.0, 2.0, -1.0]).0;
+    assert!(furthest(first.logits.clone(), other.logits) > 1e-3);
+    let again = traced(&decoder, &features, &[0.4, -0.9, 0.5]).0;
+    assert_eq!(values(first.logits.clone()), values(again.logits));
+    let whole = decoder.start(tokens).unwrap();
+    let plain = decoder
+        .decode(&whole, bias(&[0.4, -0.9, 0.5], &device))
+        .unwrap();
+    assert_eq!(values(first.logits), values(plain.logits));
+}
+
+#[test]
+fn gradients_reach_every_parameter_and_the_bias() {
+    let device = Device::flex().autodiff();
+    let decoder = decoder(CLASSES, &device);
+    let b = bias(&[0.4, -0.9, 0.5], &device).require_grad();
+    let features = decoder.start(tokens(2, 4, &device)).unwrap();
+    let seen = decoder.decode(&features, b.clone()).unwrap();
+    let tile = to_tile(seen.logits, 20);
+    let loss = tile.powi_scalar(2).sum() + seen.iou.powi_scalar(2).sum();
+    let grads = loss.backward();
+    let by_bias = values(b.grad(&grads).unwrap());
+    assert!(by_bias.iter().all(|g| g.abs() > 1e-6), "{by_bias:?}");
+    assert!(by_bias.iter().sum::<f32>().abs() < 1e-3 * by_bias[0].abs().max(1.0));
+    let of_weights = burn::optim::GradientsParams::from_grads(grads, &decoder);
+    let ids = burn::module::list_param_ids(&decoder);
+    assert_eq!(of_weights.len(), ids.len());
+}
+
+/// A loss in which every mask pixel counts differently, in f64 so that small steps show.
+fn loss_at(decoder: &Decoder, features: &Features, b: &[f32]) -> f64 {
+    let (seen, _) = traced(decoder, features, b);
+    let pixel = |(n, z): (usize, f32)| (n as f64 * 0.37).sin() * f64::from(z);
+    values(seen.logits).into_iter().enumerate().map(pixel).sum()
+}
+
+#[test]
+fn finite_differences_agree_with_the_gradient_of_the_bias() {
+    let device = Device::flex().autodiff();
+    let decoder = decoder(CLASSES, &device);
+    let at = [0.4, -0.9, 0.5];
+    let b = bias(&at, &device).require_grad();
+    let features = decoder.start(tokens(2, 3, &device)).unwrap();
+    let logits = decoder.decode(&features, b.clone()).unwrap().logits;
+    let dims = logits.dims();
+    let factors: Vec<f32> = (0..dims.iter().product::<usize>())
+        .map(|n| (n as f64 * 0.37).sin() as f32)
+        .collect();
+    let factors = Tensor::<4>::from_data(TensorData::new(factors, dims), &device);
+    let grads = (logits * factors).sum().backward();
+    let found = values(b.grad(&grads).unwrap());
+    let step = 2e-2;
+    for class in 0..CLASSES {
+        let moved = |by: f32| {
+            let mut b = at;
+            b[class] += by;
+            loss_at(&decoder, &features, &b)
+        };
+        let difference = (moved(step) - moved(-step)) / f64::from(2.0 * step);
+        let found = f64::from(found[class]);
+        println!("class {class}: gradient {found:.5}, finite difference {difference:.5}");
+        assert!(found.abs() > 1e-2);
+        assert!((found - difference).abs() < 1e-2 * found.abs().max(0.1));
+    }
+}
+
+/// What a decoder computes on a device, all in one list.
+fn seen_on(device: &Device) -> Vec<f32> {
+    let decoder = Decoder::new(&little(), CLASSES, 7, device).unwrap();
+    let features = decoder.start(tokens(1, 3, device)).unwrap();
+    let seen = decoder
+        .decode(&features, bias(&[0.4, -0.9, 0.5], device))
+        .unwrap();
+    let tile = to_tile(seen.logits.clone(), 20);
+    [values(seen.logits), values(seen.iou), values(tile)].concat()
+}
+
+#[test]
+fn both_devices_decode_alike() {
+    // A process of its own: how hard wgpu looks for fast kernels is set by the environment; on a
+    // software adapter the search takes minutes.
+    let child = Command::new(std::env::current_exe().unwrap())
+        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
+        .args(["--ignored", "--exact", "--nocapture"])
+        .arg("model::dfa::tests::devices_decode_alike")
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&child.stdout);
+    eprintln!("{words}{}", String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && words.contains("1 passed"));
+}
+
+#[test]
+#[ignore = "run by `both_devices_decode_alike`, in its environment"]
+fn devices_decode_alike() {
+    let opened = catch_unwind(|| {
+        let device = Device::wgpu(DeviceKind::DefaultDevice);
+        let one: f32 = Tensor::<1>::ones([1], &device).into_scalar();
+        assert_eq!(one, 1.0);
+        device
+    });
+    let Ok(wgpu) = opened else {
+        eprintln!("skipped: no adapter");
+        return;
+    };
+    let begin = std::time::Instant::now();
+    let (on_cpu, on_wgpu) = (seen_on(&Device::flex()), seen_on(&wgpu));
+    let apart = on_cpu.iter().zip(&on_wgpu).map(|(a, b)| (a - b).abs());
+    let apart = apart.fold(0.0, f32::max);
+    println!("{apart:.1e} apart, {:.1?}", begin.elapsed());
+    assert!(on_cpu.len() == on_wgpu.len() && apart < 1e-3);
+}

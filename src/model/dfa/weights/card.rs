@@ -1,0 +1,101 @@
+//! What a decoder's weights file says beside its tensors.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::dfa::bias::ClassBias;
+use crate::model::dfa::config::DecoderConfig;
+
+/// Largest tile, px.
+const MOST_TILE_PX: usize = 8192;
+
+/// A class as masks and pictures know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassLabel {
+    /// Its name, by which its bias is found.
+    pub name: String,
+    /// Its code in masks.
+    pub code: u16,
+    /// Red, green, blue, sRGB.
+    pub colour: [u8; 3],
+}
+
+/// What has to be known of a decoder to use it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoderCard {
+    /// The scored classes; mask c is the c-th.
+    pub classes: Vec<ClassLabel>,
+    /// Their bias in its parts.
+    pub bias: ClassBias,
+    /// SHA-256 of the weights file of the encoder that it was trained on, hexadecimal.
+    pub encoder_sha256: String,
+    /// Side of the tiles that it was trained on, px.
+    pub tile_px: usize,
+    /// Least and most µm/px that it was trained on.
+    pub mpp: [f64; 2],
+    /// Program and version that wrote the file.
+    pub program: String,
+    /// Where the weights come from.
+    #[serde(skip)]
+    pub notes: BTreeMap<String, String>,
+}
+
+impl DecoderCard {
+    /// This program's name and version, for [`DecoderCard::program`].
+    pub fn this_program() -> String {
+        format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+    }
+
+    /// Names of the classes, in their order.
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes
+            .iter()
+            .map(|class| class.name.clone())
+            .collect()
+    }
+
+    /// Checks that it can be the card of a decoder of this shape.
+    ///
+    /// # Errors
+    /// With the first thing that is wrong, and what was expected.
+    pub fn check(&self, config: &DecoderConfig) -> Result<(), String> {
+        let words = |error: super::DecoderError| error.to_string();
+        config.check().map_err(words)?;
+        config.check_classes(self.classes.len()).map_err(words)?;
+        let names = self.class_names();
+        if self.bias.classes() != names {
+            let (found, expected) = (self.bias.classes().join(", "), names.join(", "));
+            return Err(format!("a bias of classes {found}, expected {expected}"));
+        }
+        let twice = |(n, class): &(usize, &ClassLabel)| {
+            self.classes[..*n]
+                .iter()
+                .any(|other| other.code == class.code)
+        };
+        if let Some((_, class)) = self.classes.iter().enumerate().find(twice) {
+            let (name, code) = (&class.name, class.code);
+            return Err(format!("class '{name}' has the code {code} of another"));
+        }
+        if !(1..=MOST_TILE_PX).contains(&self.tile_px) {
+            let side = self.tile_px;
+            return Err(format!("tile_px is {side}, not in 1..={MOST_TILE_PX}"));
+        }
+        let [least, most] = self.mpp;
+        if !(least > 0.0 && least <= most && most.is_finite()) {
+            return Err(format!(
+                "mpp from {least} to {most}, expected two positive numbers in order"
+            ));
+        }
+        let hash = &self.encoder_sha256;
+        let is_hex = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase();
+        match hash.len() == 64 && hash.chars().all(is_hex) {
+            true => Ok(()),
+            false => Err(format!(
+                "encoder_sha256 is '{hash}', expected 64 digits 0-9 and a-f"
+            )),
+        }
+    }
+}
