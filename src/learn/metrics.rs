@@ -43,6 +43,21 @@ impl Confusion {
         }
     }
 
+    /// Adds what `other` counted; its classes beyond those of `self` are left out.
+    pub fn merge(&mut self, other: &Self) {
+        for truth in 0..other.classes {
+            for predicted in 0..other.classes {
+                self.add(truth, predicted, other.count(truth, predicted));
+            }
+        }
+    }
+
+    /// The counts: a row a class of truth, a column a class predicted.
+    pub fn rows(&self) -> Vec<Vec<u64>> {
+        let rows = self.counts.chunks_exact(self.classes.max(1));
+        rows.map(<[u64]>::to_vec).collect()
+    }
+
     /// Number of classes.
     pub fn classes(&self) -> usize {
         self.classes
@@ -67,11 +82,18 @@ impl Confusion {
             .sum()
     }
 
-    /// F1 = 2 TP / (2 TP + FP + FN) of one class, 0–1. `None` where the class is empty: neither
+    /// F1 = 2 TP / (2 TP + FP + FN) of one class, 0–1; of pixels it is called Dice. `None` where the class is empty: neither
     /// true nor predicted anywhere, so that nothing can be said of it.
     pub fn f1(&self, class: usize) -> Option<f64> {
         let both = self.support(class) + self.claimed(class);
         (both > 0).then(|| 2.0 * self.count(class, class) as f64 / both as f64)
+    }
+
+    /// Intersection over union TP / (TP + FP + FN) of one class, 0–1; `None` as for [`Self::f1`].
+    pub fn iou(&self, class: usize) -> Option<f64> {
+        let right = self.count(class, class);
+        let either = self.support(class) + self.claimed(class) - right;
+        (either > 0).then(|| right as f64 / either as f64)
     }
 
     /// F1 of every class, in order.
@@ -108,6 +130,9 @@ mod tests {
         assert!((confusion.f1(1).unwrap() - second).abs() < 1e-12);
         assert!((confusion.macro_f1() - (first + second) / 2.0).abs() < 1e-12);
         assert!((confusion.top1() - 5.0 / 8.0).abs() < 1e-12);
+        assert_eq!(confusion.iou(0), Some(3.0 / 6.0));
+        assert_eq!(confusion.iou(1), Some(2.0 / 5.0));
+        assert_eq!(confusion.rows(), [[3, 1], [2, 2]]);
         assert_eq!((confusion.support(0), confusion.claimed(0)), (4, 5));
     }
 
@@ -119,6 +144,14 @@ mod tests {
         let claimed = Confusion::of(3, &[0, 1], &[0, 2]);
         assert_eq!(claimed.f1s(), [Some(1.0), Some(0.0), Some(0.0)]);
         assert!((claimed.macro_f1() - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn parts_merged_are_the_whole() {
+        let (truth, predicted) = ([0, 1, 2, 2, 1, 0], [0, 2, 2, 1, 1, 0]);
+        let mut parts = Confusion::of(3, &truth[..2], &predicted[..2]);
+        parts.merge(&Confusion::of(3, &truth[2..], &predicted[2..]));
+        assert_eq!(parts, Confusion::of(3, &truth, &predicted));
     }
 
     #[test]

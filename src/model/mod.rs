@@ -1,4 +1,4 @@
-//! Networks: the encoder and its weights file. The same code runs on every burn device.
+//! Networks: the encoder, the decoder and their weights files. The same code runs on every burn device.
 
 pub mod block;
 pub mod config;

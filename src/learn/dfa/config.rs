@@ -80,9 +80,6 @@ pub struct DfaConfig {
     pub seed: u64,
     /// Steps in all.
     pub steps: u64,
-    /// Tiles a step.
-    #[serde(default = "sixteen")]
-    pub batch: usize,
     /// Name of the decoder's shape.
     #[serde(default = "tiny")]
     pub decoder: String,
@@ -113,10 +110,6 @@ pub struct DfaConfig {
     /// Minutes between checkpoints; at most five.
     #[serde(default = "five")]
     pub checkpoint_minutes: f64,
-}
-
-fn sixteen() -> usize {
-    16
 }
 
 fn tiny() -> String {
@@ -190,7 +183,6 @@ impl DfaConfig {
         let pace = &self.pace;
         for (what, value, low, high) in [
             ("steps", self.steps as f64, 1.0, 1e8),
-            ("batch", self.batch as f64, 1.0, 4096.0),
             ("tau", self.tau, 0.0, 10.0),
             ("epoch_steps", self.epoch_steps as f64, 1.0, 1e8),
             ("look_every_steps", self.look_every_steps as f64, 1.0, 1e8),
@@ -258,7 +250,7 @@ mod tests {
                 toml::from_str(&format!("seed = 1\nsteps = 10\n{text}")).unwrap();
             config.check().unwrap_err().to_string()
         };
-        assert!(wrong("batch = 0").contains("batch is 0"));
+        assert!(wrong("epoch_steps = 0").contains("epoch_steps is 0"));
         assert!(wrong("tau = nan").contains("tau is NaN"));
         assert!(wrong("decoder = \"huge\"").contains("'huge'"));
         assert!(toml::from_str::<DfaConfig>("seed = 1\nsteps = 1\nmodes = 3").is_err());

@@ -20,7 +20,6 @@ use crate::model::Encoder;
 use crate::model::dfa::{BiasedLayer, Decoder, DecoderError, to_tile};
 use crate::model::parallel::parts_for;
 
-
 /// Why training stopped or never began.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {

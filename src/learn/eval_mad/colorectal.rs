@@ -18,14 +18,12 @@ use crate::geometry::{Mpp, UmPoint};
 use crate::learn::embed::{Block, Tile, TileAt};
 use crate::learn::metrics::Confusion;
 use crate::learn::probe::Probe;
+use crate::learn::statistics::{CONFIDENCE, middle_share};
 use crate::slide::image_file::ImageFileSource;
 use crate::slide::scaled::Scaled;
 
 /// How tiles are brought to one scale and side.
 pub const RESAMPLING: &str = "mean over the exact area of each px, in sRGB";
-
-/// Share of bootstrap draws within an interval.
-const CONFIDENCE: f64 = 0.95;
 
 /// A row of `index.csv`.
 #[derive(Debug, Clone, Deserialize)]
@@ -251,16 +249,11 @@ fn bootstrap(
         let mut pick = |peers: &Vec<usize>| peers[rng.random_range(0..peers.len())];
         figure(&peers.iter().map(&mut pick).collect::<Vec<usize>>())
     };
-    let mut values: Vec<f64> = (0..draws).map(|_| draw()).collect();
-    values.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let index = (share * values.len().saturating_sub(1) as f64).round() as usize;
-        values.get(index).copied().unwrap_or(0.0)
-    };
+    let (low, high) = middle_share((0..draws).map(|_| draw()).collect(), CONFIDENCE);
     Interval {
         value: figure(&all),
-        low: at((1.0 - CONFIDENCE) / 2.0),
-        high: at((1.0 + CONFIDENCE) / 2.0),
+        low,
+        high,
     }
 }
 

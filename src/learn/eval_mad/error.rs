@@ -44,9 +44,6 @@ pub enum EvalError {
         /// Why.
         error: ProbeError,
     },
-    /// A plot can't be drawn.
-    #[error("the plot can't be drawn: {0}")]
-    Plot(String),
     /// The user stopped it.
     #[error("stopped: no report was written")]
     Cancelled,

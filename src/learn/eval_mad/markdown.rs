@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::arm::ArmKind;
 use super::report::{ArmReport, Report};
 use super::scores::{PlaceScores, ProbeScores, RankScores, Spread};
+use crate::learn::report::markdown::{head, row};
 
 impl ArmKind {
     /// What stands in tables beside the name.
@@ -68,15 +69,6 @@ fn figure<T>(spread: Option<&Spread<T>>, of: fn(&T) -> f64, percent: bool) -> St
         Some(deviation) => format!("{mean} ± {deviation}{unit}"),
         None => format!("{mean}{unit}"),
     }
-}
-
-fn row(cells: &[String]) -> String {
-    format!("| {} |\n", cells.join(" | "))
-}
-
-fn head(cells: &[&str]) -> String {
-    let names: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
-    row(&names) + &row(&vec!["---".to_owned(); cells.len()])
 }
 
 fn probes(report: &Report) -> String {

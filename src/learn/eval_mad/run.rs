@@ -10,9 +10,10 @@ use super::family::Tally;
 use super::report::{ArmReport, PlaceReport, Report, TissueReport};
 use super::retention::{self, Bench, RankRows, TissueResult};
 use super::retrieval::{self, OpenField};
-use super::scores::{ProbeScores, RankScores, Scores as _, Spread, mean};
+use super::scores::{ProbeScores, RankScores, Scores as _, Spread};
 use super::watch::Watch;
 use super::{EvalConfig, EvalError, footprint};
+use crate::learn::statistics::mean;
 use crate::slide::phantom::Tissue;
 
 /// Evaluates `encoders` and the floors on the same tiles.

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::learn::statistics::{deviation, mean};
+
 /// A set of figures that can be averaged figure by figure.
 pub trait Scores: Copy {
     /// Each figure of the result is what `how` makes of that figure of all of `all`.
@@ -95,18 +97,6 @@ impl<T: Scores> Spread<T> {
             seeds,
         })
     }
-}
-
-/// Mean; 0 of nothing.
-pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
-/// Sample standard deviation; 0 of less than two values.
-fn deviation(values: &[f64]) -> f64 {
-    let middle = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - middle).powi(2)).sum();
-    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
 }
 
 #[cfg(test)]

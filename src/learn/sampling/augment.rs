@@ -111,7 +111,13 @@ impl AugmentConfig {
 
     /// One view of a tile of `side` × `side` RGB px: writes planes of sRGB, 0–1, to `planes`
     /// (`3 · side²` values).
-    pub(super) fn apply(&self, rgb: &[u8], side: usize, rng: &mut ChaCha8Rng, planes: &mut [f32]) {
+    pub(in crate::learn) fn apply(
+        &self,
+        rgb: &[u8],
+        side: usize,
+        rng: &mut ChaCha8Rng,
+        planes: &mut [f32],
+    ) {
         StainChange::draw(self, rng).apply(rgb, planes);
         let mut within = |bound: f64| (bound * (2.0 * rng.random::<f64>() - 1.0)) as f32;
         light(planes, within(self.brightness), 1.0 + within(self.contrast));

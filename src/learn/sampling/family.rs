@@ -59,6 +59,13 @@ impl Turn {
         let y = if self.0 & 2 == 0 { y } else { side - 1 - y };
         if self.0 & 4 == 0 { (x, y) } else { (y, x) }
     }
+
+    /// A square of `side` × `side` px, mirrored or turned.
+    pub(in crate::learn) fn of_square<P: Copy>(self, pixels: &[P], side: usize) -> Vec<P> {
+        let places = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+        let from = places.map(|place| self.source(place, side));
+        from.map(|(x, y)| pixels[y * side + x]).collect()
+    }
 }
 
 /// Reads the family whose parent is `tile_px` px of `parent_mpp` µm from `origin` on. What lies
@@ -112,16 +119,8 @@ fn turned(field: Vec<u8>, side: usize, turn: Turn) -> Vec<u8> {
     if turn == Turn::NONE {
         return field;
     }
-    let mut out = vec![0; field.len()];
-    let (from, _) = field.as_chunks::<3>();
-    let (to, _) = out.as_chunks_mut::<3>();
-    for (y, row) in to.chunks_exact_mut(side).enumerate() {
-        for (x, pixel) in row.iter_mut().enumerate() {
-            let (x, y) = turn.source((x, y), side);
-            *pixel = from[y * side + x];
-        }
-    }
-    out
+    let (pixels, _) = field.as_chunks::<3>();
+    turn.of_square(pixels, side).into_flattened()
 }
 
 /// Rounded means of 4 × 4 px of a field of `4 · tile_px` px a side.

@@ -1,26 +1,14 @@
-//! Threads that make batches ahead of the compute thread.
+//! Threads that make families ahead of the compute thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::batch::family_batch;
 use super::{FamilyBatch, SamplingConfig, SamplingError, Sources};
+use crate::learn::ahead::Ahead;
 
-type Made = Result<FamilyBatch, SamplingError>;
-
-/// The threads, which take turns: of `n`, thread `i` makes the steps `first + i`, `first + i + n`,
-/// … into a bounded channel of its own, so that taking from one channel after the other gives the
-/// steps in order. Dropping it stops them within about the time that one family takes.
-pub struct Loader {
-    /// One a thread; empty once the loader stops.
-    made: Vec<Receiver<Made>>,
-    next: usize,
-    stopping: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
-}
+/// The batches of a run in the order of its steps. Dropping it stops its threads within about the
+/// time that one family takes.
+pub struct Loader(Ahead<FamilyBatch, SamplingError>);
 
 impl Loader {
     /// Starts `threads` threads (at least one) named `family-loader-N`. Together they hold at most
@@ -39,31 +27,12 @@ impl Loader {
         ahead: usize,
     ) -> Result<Self, SamplingError> {
         config.validate()?;
-        let count = threads.max(1);
-        let mut loader = Self {
-            made: Vec::new(),
-            next: 0,
-            stopping: Arc::new(AtomicBool::new(false)),
-            threads: Vec::new(),
+        let make = move |step, wanted: &dyn Fn() -> bool| {
+            family_batch(&sources, &config, seed, step, wanted)
         };
-        for index in 0..count {
-            let (sender, receiver) = bounded((ahead / count).max(1));
-            let work = Work {
-                sources: Arc::clone(&sources),
-                config: config.clone(),
-                seed,
-                stopping: Arc::clone(&loader.stopping),
-                sender,
-            };
-            let steps = (first_step + index as u64..).step_by(count);
-            let thread = std::thread::Builder::new()
-                .name(format!("family-loader-{index}"))
-                .spawn(move || work.run(steps))
-                .map_err(|error| SamplingError::Loader(error.to_string()))?;
-            loader.made.push(receiver);
-            loader.threads.push(thread);
-        }
-        Ok(loader)
+        let started = Ahead::start("family-loader", make, first_step, threads, ahead);
+        let started = started.map_err(|error| SamplingError::Loader(error.to_string()))?;
+        Ok(Self(started))
     }
 
     /// The next step's batch; waits for it.
@@ -71,46 +40,7 @@ impl Loader {
     /// # Errors
     /// When it could not be made; the loader is of no use after that.
     pub fn next_batch(&mut self) -> Result<FamilyBatch, SamplingError> {
-        let made = self.made[self.next].recv();
-        self.next = (self.next + 1) % self.made.len();
-        made.unwrap_or_else(|_| Err(SamplingError::Loader("a thread ended early".to_owned())))
-    }
-}
-
-impl Drop for Loader {
-    fn drop(&mut self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        // Wakes threads that wait for room in their channel.
-        self.made.clear();
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing left to hand over.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// What one thread needs.
-struct Work {
-    sources: Arc<Sources>,
-    config: SamplingConfig,
-    seed: u64,
-    stopping: Arc<AtomicBool>,
-    sender: Sender<Made>,
-}
-
-impl Work {
-    fn run(self, steps: impl Iterator<Item = u64>) {
-        let still_wanted = || !self.stopping.load(Ordering::Relaxed);
-        for step in steps {
-            let made = family_batch(&self.sources, &self.config, self.seed, step, &still_wanted);
-            let Some(made) = made.transpose() else {
-                return;
-            };
-            let failed = made.is_err();
-            // Nobody listens any more once the loader is dropped.
-            if self.sender.send(made).is_err() || failed {
-                return;
-            }
-        }
+        let ended = || Err(SamplingError::Loader("a thread ended early".to_owned()));
+        self.0.next_batch().unwrap_or_else(ended)
     }
 }

@@ -16,7 +16,7 @@ pub mod batch;
 pub mod config;
 pub mod error;
 pub mod family;
-mod key;
+pub(in crate::learn) mod key;
 pub mod loader;
 mod optics;
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub const MEASURED_KNOBS_HASH: &str =
     "002eb5ebb721a2f1eccf845af094b0fd82665a02c2b8c878494119ab22e9d828";
 
 /// Bins a channel of the histogram.
-const BINS: usize = 16;
+pub const COLOUR_BINS: usize = 16;
 
 /// Side of a sampled tile, px.
 const TILE_PX: u32 = 64;
@@ -87,9 +87,10 @@ fn is_scored(tissue: Tissue, class: usize) -> bool {
     class > 0 && tissue.classes().get(class).is_some_and(|c| !c.ignore)
 }
 
-fn bin(rgb: &[u8]) -> usize {
-    let part = |i: usize| usize::from(rgb[i]) * BINS / 256;
-    (part(0) * BINS + part(1)) * BINS + part(2)
+/// The bin of a colour's first three values, red first, below [`COLOUR_BINS`]³.
+pub fn colour_bin(rgb: &[u8]) -> usize {
+    let part = |i: usize| usize::from(rgb[i]) * COLOUR_BINS / 256;
+    (part(0) * COLOUR_BINS + part(1)) * COLOUR_BINS + part(2)
 }
 
 /// Trains a colour classifier on `training` seeds of `tissue` and tests it on `test` seeds.
@@ -112,7 +113,7 @@ fn histograms(
     seeds: &[u64],
     sampling: Sampling,
 ) -> Result<Histograms, CriterionError> {
-    let mut counts = vec![vec![0.0; BINS * BINS * BINS]; tissue.classes().len()];
+    let mut counts = vec![vec![0.0; COLOUR_BINS.pow(3)]; tissue.classes().len()];
     for &seed in seeds {
         let source = PhantomSource::new(PhantomSpec::preset(tissue, seed))?;
         for place in places(&source, sampling.tiles_per_class) {
@@ -158,7 +159,7 @@ fn count_tile(
     let pixels = source.read_region(level, region)?;
     let labels = source.label_region(level, region)?;
     for (rgba, label) in pixels.data.chunks_exact(4).zip(labels) {
-        counts[usize::from(label)][bin(rgba)] += 1.0;
+        counts[usize::from(label)][colour_bin(rgba)] += 1.0;
     }
     Ok(())
 }
@@ -177,7 +178,7 @@ fn verdicts(tissue: Tissue, trained: &Histograms) -> Vec<usize> {
         let by_likelihood = |&a: &usize, &b: &usize| likely(bin, a).total_cmp(&likely(bin, b));
         scored.iter().copied().max_by(by_likelihood).unwrap_or(0)
     };
-    (0..BINS * BINS * BINS).map(best).collect()
+    (0..COLOUR_BINS.pow(3)).map(best).collect()
 }
 
 fn score(tissue: Tissue, verdicts: &[usize], tested: &Histograms) -> ColourFloor {

@@ -165,31 +165,30 @@ impl PhantomSource {
     /// `origin`. Opaque glass lies beyond the extent. Empty for a scale or size that makes no
     /// sense (mpp not in 0.01–10,000, more than [`MAX_REGION_PX`] pixels).
     pub fn render_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Rgba {
-        let area = u64::from(width) * u64::from(height);
-        let sane = (0.01..=1e4).contains(&mpp) && origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
-        if !sane || area == 0 || area > MAX_REGION_PX {
-            return Rgba {
-                width: 0,
-                height: 0,
-                data: Vec::new(),
-            };
+        match frame_um(origin, mpp, (width, height)) {
+            Some(frame) => self.draw_on_glass(frame, (width, height)),
+            None => Rgba::transparent(0, 0),
         }
-        // Positions are split into whole pixels and a rest rounded to 1/1024 px, so that shifting
-        // by whole pixels shifts the picture exactly.
-        let split = |v: f64| {
-            let px = (v / mpp * 1024.0).round() / 1024.0;
-            (px.floor() as i64, (px - px.floor()) * mpp)
+    }
+
+    /// Class at the centre of every px of the picture that [`Self::render_um`] draws, rows from
+    /// the top; glass (0) beyond the extent. Empty where that picture is.
+    pub fn labels_um(&self, origin: UmPoint, mpp: f64, width: u32, height: u32) -> Vec<u8> {
+        let Some(frame) = frame_um(origin, mpp, (width, height)) else {
+            return Vec::new();
         };
-        let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
-        let frame = Frame {
-            mpp,
-            x0,
-            y0,
-            shift_um: (sx, sy),
-            width: width as usize,
-            height: height as usize,
+        let mut out = vec![0; frame.width * frame.height];
+        let Some((part, (left, top))) = self.on_slide(frame) else {
+            return out;
         };
-        self.draw_on_glass(frame, (width, height))
+        let labels = labels::label_raster(self.renderer.anatomy.as_ref(), self.lattice_um, &part);
+        for (row, line) in labels.chunks_exact(part.width).enumerate() {
+            let at = (top + row) * width as usize + left;
+            for (to, (class, _)) in out[at..at + part.width].iter_mut().zip(line) {
+                *to = *class;
+            }
+        }
+        out
     }
 
     /// The picture of `frame`, glass beyond the extent; only the slide's part is worked on.
@@ -199,20 +198,26 @@ impl PhantomSource {
         for pixel in out.data.chunks_exact_mut(4) {
             pixel.copy_from_slice(&[glass[0], glass[1], glass[2], 255]);
         }
+        if let Some((part, place)) = self.on_slide(frame) {
+            self.draw(part, &mut out, place);
+        }
+        out
+    }
+
+    /// The part of `frame` on the slide, and where it lies in the frame.
+    fn on_slide(&self, frame: Frame) -> Option<Clipped> {
         let [w, h] = self.spec.extent_um;
         let columns = frame.columns(w * 0.5, w * 0.5);
         let rows = frame.rows(h * 0.5, h * 0.5);
-        if !columns.is_empty() && !rows.is_empty() {
-            let part = Frame {
-                x0: frame.x0 + columns.start as i64,
-                y0: frame.y0 + rows.start as i64,
-                width: columns.len(),
-                height: rows.len(),
-                ..frame
-            };
-            self.draw(part, &mut out, (columns.start, rows.start));
-        }
-        out
+        let part = Frame {
+            x0: frame.x0 + columns.start as i64,
+            y0: frame.y0 + rows.start as i64,
+            width: columns.len(),
+            height: rows.len(),
+            ..frame
+        };
+        let some = !columns.is_empty() && !rows.is_empty();
+        some.then_some((part, (columns.start, rows.start)))
     }
 
     /// The part of `region` inside the level, and where it lies in the region.
@@ -321,6 +326,30 @@ impl SlideSource for PhantomSource {
     fn finest_mpp(&self) -> Option<f64> {
         Some(FINEST_MPP)
     }
+}
+
+/// The px of a picture by microns; `None` for a scale or size that makes no sense.
+fn frame_um(origin: UmPoint, mpp: f64, (width, height): (u32, u32)) -> Option<Frame> {
+    let area = u64::from(width) * u64::from(height);
+    let sane = (0.01..=1e4).contains(&mpp) && origin.x.abs() < 1e7 && origin.y.abs() < 1e7;
+    if !sane || area == 0 || area > MAX_REGION_PX {
+        return None;
+    }
+    // Positions are split into whole pixels and a rest rounded to 1/1024 px, so that shifting
+    // by whole pixels shifts the picture exactly.
+    let split = |v: f64| {
+        let px = (v / mpp * 1024.0).round() / 1024.0;
+        (px.floor() as i64, (px - px.floor()) * mpp)
+    };
+    let ((x0, sx), (y0, sy)) = (split(origin.x), split(origin.y));
+    Some(Frame {
+        mpp,
+        x0,
+        y0,
+        shift_um: (sx, sy),
+        width: width as usize,
+        height: height as usize,
+    })
 }
 
 fn describe(spec: &PhantomSpec) -> SlideInfo {

@@ -6,15 +6,13 @@ mod retrieval;
 pub use probe::probe_plot;
 pub use retrieval::retrieval_plot;
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::{HPos, VPos};
 
-use super::EvalError;
 use super::arm::ArmKind;
 use super::report::{ArmReport, Report};
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+use crate::learn::report::PlotError;
+use crate::learn::report::svg::{Area, GREY, TEXT, style, write};
 
 /// Okabe and Ito's colours, told apart by the colour-blind: one a trained encoder.
 const TRAINED: [RGBColor; 4] = [
@@ -24,15 +22,10 @@ const TRAINED: [RGBColor; 4] = [
     RGBColor(204, 121, 167),
 ];
 const WITHOUT: RGBColor = RGBColor(213, 94, 0);
-const UNTRAINED: RGBColor = RGBColor(130, 130, 130);
+const UNTRAINED: RGBColor = GREY;
 const COLOUR_ALONE: RGBColor = RGBColor(0, 0, 0);
-const TEXT: RGBColor = RGBColor(40, 40, 40);
-const FAINT: RGBColor = RGBColor(225, 225, 225);
 
-const FONT: &str = "sans-serif";
-
-/// Heights of the pictures' parts, px.
-const TITLE_PX: u32 = 46;
+/// Height of a row of a legend, px.
 const LEGEND_ROW_PX: u32 = 24;
 
 /// Left edge of legends, px, and what a sample of a line takes.
@@ -67,45 +60,6 @@ fn looks(arms: &[ArmReport]) -> Vec<Look> {
     arms.iter().map(look).collect()
 }
 
-fn failed(error: impl std::fmt::Display) -> EvalError {
-    EvalError::Plot(error.to_string())
-}
-
-/// Text of `px` height, anchored as `at` says.
-fn style(px: i32, colour: RGBColor, at: (HPos, VPos)) -> TextStyle<'static> {
-    let pos = Pos::new(at.0, at.1);
-    (FONT, px).into_font().color(&colour).pos(pos)
-}
-
-/// Words at a place, px.
-fn write(area: &Area, words: &str, style: &TextStyle, at: (i32, i32)) -> Result<(), EvalError> {
-    area.draw_text(words, style, at).map_err(failed)
-}
-
-/// A straight line between two places, px.
-fn line(area: &Area, from: (i32, i32), to: (i32, i32), style: ShapeStyle) -> Result<(), EvalError> {
-    area.draw(&PathElement::new(vec![from, to], style))
-        .map_err(failed)
-}
-
-/// A titled SVG of `size` px on white, filled by `draw`.
-fn picture(
-    title: &str,
-    size: (u32, u32),
-    draw: impl FnOnce(&Area) -> Result<(), EvalError>,
-) -> Result<String, EvalError> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        root.fill(&WHITE).map_err(failed)?;
-        let words = style(18, TEXT, (HPos::Left, VPos::Top));
-        write(&root, title, &words, (14, 12))?;
-        draw(&root)?;
-        root.present().map_err(failed)?;
-    }
-    Ok(svg)
-}
-
 fn arm_label(arm: &ArmReport) -> String {
     match arm.kind {
         ArmKind::Trained => arm.name.clone(),
@@ -124,8 +78,8 @@ fn legend_rows(report: &Report) -> u32 {
 fn legend(
     area: &Area,
     report: &Report,
-    sample: impl Fn(&Area, Look, (i32, i32)) -> Result<(), EvalError>,
-) -> Result<(), EvalError> {
+    sample: impl Fn(&Area, Look, (i32, i32)) -> Result<(), PlotError>,
+) -> Result<(), PlotError> {
     let words = style(14, TEXT, (HPos::Left, VPos::Center));
     let column_px = area.dim_in_pixel().0 as i32 / 2;
     let row = LEGEND_ROW_PX as i32;

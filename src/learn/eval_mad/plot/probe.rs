@@ -4,15 +4,14 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{
-    Area, FAINT, LEGEND_LEFT_PX, LEGEND_ROW_PX, Look, SAMPLE_PX, TEXT, TITLE_PX, failed, legend,
-    legend_rows, line, looks, picture, style, write,
-};
-use crate::learn::eval_mad::EvalError;
+use super::{LEGEND_LEFT_PX, LEGEND_ROW_PX, Look, SAMPLE_PX, legend, legend_rows, looks};
 use crate::learn::eval_mad::arm::ArmKind;
 use crate::learn::eval_mad::footprint::scored_classes;
 use crate::learn::eval_mad::report::{ArmReport, Report};
-use crate::learn::eval_mad::scores::{ProbeScores, Spread, mean};
+use crate::learn::eval_mad::scores::{ProbeScores, Spread};
+use crate::learn::report::PlotError;
+use crate::learn::report::svg::{Area, FAINT, TEXT, TITLE_PX, failed, line, picture, style, write};
+use crate::learn::statistics::mean;
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -31,7 +30,7 @@ const TO_X: f64 = 2.6;
 ///
 /// # Errors
 /// When it can't be drawn.
-pub fn probe_plot(report: &Report) -> Result<String, EvalError> {
+pub fn probe_plot(report: &Report) -> Result<String, PlotError> {
     let panels = report.config.tissues.len() + 1;
     let legend_px = (legend_rows(report) + 1) * LEGEND_ROW_PX + 12;
     let width = PANEL_PX.0 * panels as u32;
@@ -69,7 +68,7 @@ fn about(report: &Report, n: usize) -> (&'static str, f64) {
     }
 }
 
-fn panel(area: &Area, report: &Report, n: usize) -> Result<(), EvalError> {
+fn panel(area: &Area, report: &Report, n: usize) -> Result<(), PlotError> {
     let (name, chance) = about(report, n);
     let mut chart = ChartBuilder::on(area)
         .caption(name, style(15, TEXT, (HPos::Center, VPos::Top)))
@@ -109,7 +108,7 @@ fn panel(area: &Area, report: &Report, n: usize) -> Result<(), EvalError> {
 /// Colour of the line of chance.
 const CHANCE: RGBColor = RGBColor(200, 200, 200);
 
-fn magnifications(area: &Area, chart: &Chart) -> Result<(), EvalError> {
+fn magnifications(area: &Area, chart: &Chart) -> Result<(), PlotError> {
     let below = style(13, TEXT, (HPos::Center, VPos::Top));
     let (left, top) = area.get_base_pixel();
     for (x, label) in ["10x", "20x", "40x"].into_iter().enumerate() {
@@ -124,7 +123,7 @@ fn dashed(
     points: &[(f64, f64)],
     style: ShapeStyle,
     dash_px: i32,
-) -> Result<(), EvalError> {
+) -> Result<(), PlotError> {
     let series = DashedLineSeries::new(points.iter().copied(), dash_px, dash_px, style);
     chart.draw_series(series).map_err(failed)?;
     Ok(())
@@ -135,7 +134,7 @@ fn arm_line(
     chart: &mut Chart,
     (look, aside): (Look, f64),
     scores: &Spread<ProbeScores>,
-) -> Result<(), EvalError> {
+) -> Result<(), PlotError> {
     let values = |s: &ProbeScores| [s.f1_10x, s.f1_20x, s.f1_40x];
     let places = (0..).map(|scale| f64::from(scale) + aside);
     let points: Vec<(f64, f64)> = places.zip(values(&scores.mean)).collect();
@@ -160,7 +159,7 @@ fn arm_line(
     Ok(())
 }
 
-fn bar(chart: &mut Chart, look: Look, ceiling: f64) -> Result<(), EvalError> {
+fn bar(chart: &mut Chart, look: Look, ceiling: f64) -> Result<(), PlotError> {
     let ends = vec![(2.15, ceiling), (2.5, ceiling)];
     let bar = PathElement::new(ends, look.colour.stroke_width(4));
     chart.draw_series([bar]).map_err(failed)?;
@@ -168,7 +167,7 @@ fn bar(chart: &mut Chart, look: Look, ceiling: f64) -> Result<(), EvalError> {
 }
 
 /// A piece of an arm's line.
-fn sample(area: &Area, look: Look, (x, y): (i32, i32)) -> Result<(), EvalError> {
+fn sample(area: &Area, look: Look, (x, y): (i32, i32)) -> Result<(), PlotError> {
     let stroke = look.colour.stroke_width(2);
     let pieces: &[(i32, i32)] = if look.floor {
         &[(0, 8), (28, SAMPLE_PX)]
@@ -187,7 +186,7 @@ fn sample(area: &Area, look: Look, (x, y): (i32, i32)) -> Result<(), EvalError> 
 }
 
 /// What bars and the pale line are, in row `n` of the legend.
-fn explain(area: &Area, n: i32) -> Result<(), EvalError> {
+fn explain(area: &Area, n: i32) -> Result<(), PlotError> {
     let words = style(14, TEXT, (HPos::Left, VPos::Center));
     let row = LEGEND_ROW_PX as i32;
     let y = row / 2 + n * row;

@@ -3,13 +3,11 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{
-    Area, FAINT, LEGEND_ROW_PX, Look, SAMPLE_PX, TEXT, TITLE_PX, failed, legend, legend_rows, line,
-    looks, picture, style, write,
-};
-use crate::learn::eval_mad::EvalError;
+use super::{LEGEND_ROW_PX, Look, SAMPLE_PX, legend, legend_rows, looks};
 use crate::learn::eval_mad::report::{PlaceReport, Report};
 use crate::learn::eval_mad::scores::PlaceScores;
+use crate::learn::report::PlotError;
+use crate::learn::report::svg::{Area, FAINT, TEXT, TITLE_PX, block, line, picture, style, write};
 
 /// Sizes, px.
 const BAR_PX: i32 = 15;
@@ -37,7 +35,7 @@ const COLUMNS: [Column; 2] = [
 ///
 /// # Errors
 /// When it can't be drawn.
-pub fn retrieval_plot(report: &Report) -> Result<String, EvalError> {
+pub fn retrieval_plot(report: &Report) -> Result<String, PlotError> {
     let places = report.arms.first().map_or(&[][..], |arm| &arm.places);
     let bottom = TOP_PX + group_px(report) * places.len() as i32;
     let height = bottom as u32 + 40 + legend_rows(report) * LEGEND_ROW_PX + 12;
@@ -71,7 +69,7 @@ fn group_px(report: &Report) -> i32 {
     arms_px(report) + GAP_PX
 }
 
-fn name(root: &Area, place: &PlaceReport, middle: i32) -> Result<(), EvalError> {
+fn name(root: &Area, place: &PlaceReport, middle: i32) -> Result<(), PlotError> {
     let about = match (place.real, place.in_training) {
         (false, _) => "phantom, held out",
         (true, true) => "real, in training",
@@ -89,7 +87,7 @@ fn x_of(share: f64, left: i32) -> i32 {
     left + (share * f64::from(BARS_PX)).round() as i32
 }
 
-fn scale(root: &Area, title: &str, left: i32, bottom: i32) -> Result<(), EvalError> {
+fn scale(root: &Area, title: &str, left: i32, bottom: i32) -> Result<(), PlotError> {
     let above = style(14, TEXT, (HPos::Left, VPos::Bottom));
     write(root, title, &above, (left, TOP_PX - 12))?;
     let below = style(13, TEXT, (HPos::Center, VPos::Top));
@@ -113,7 +111,7 @@ fn group(
     place: usize,
     column: &Column,
     left: i32,
-) -> Result<(), EvalError> {
+) -> Result<(), PlotError> {
     let top = TOP_PX + place as i32 * group_px(report);
     let words = style(12, TEXT, (HPos::Left, VPos::Center));
     let mut chance = None;
@@ -145,7 +143,7 @@ fn group(
     })
 }
 
-fn mark_chance(root: &Area, report: &Report, (x, top): (i32, i32)) -> Result<(), EvalError> {
+fn mark_chance(root: &Area, report: &Report, (x, top): (i32, i32)) -> Result<(), PlotError> {
     let end = top + arms_px(report) + 2;
     line(root, (x, top - 3), (x, end), CHANCE.stroke_width(2))?;
     let below = style(11, CHANCE, (HPos::Center, VPos::Top));
@@ -153,13 +151,12 @@ fn mark_chance(root: &Area, report: &Report, (x, top): (i32, i32)) -> Result<(),
 }
 
 /// A bar; floors are paler.
-fn fill(root: &Area, look: Look, from: (i32, i32), to: (i32, i32)) -> Result<(), EvalError> {
+fn fill(root: &Area, look: Look, from: (i32, i32), to: (i32, i32)) -> Result<(), PlotError> {
     let strength = if look.floor { 0.55 } else { 1.0 };
     let style = look.colour.mix(strength).filled();
-    root.draw(&Rectangle::new([from, to], style))
-        .map_err(failed)
+    block(root, from, to, style)
 }
 
-fn sample(area: &Area, look: Look, (x, y): (i32, i32)) -> Result<(), EvalError> {
+fn sample(area: &Area, look: Look, (x, y): (i32, i32)) -> Result<(), PlotError> {
     fill(area, look, (x, y - 6), (x + SAMPLE_PX, y + 6))
 }
