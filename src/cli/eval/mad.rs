@@ -1,4 +1,4 @@
-//! `parfocal eval`: what an encoder is worth, beside floors and ceiling.
+//! `parfocal eval mad`: what an encoder is worth, beside floors and ceiling.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,16 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use burn::tensor::Device;
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::compute::DeviceChoice;
-use super::interrupt::stop_on_ctrl_c;
-use super::{output, tile_progress, warn_user};
+use crate::cli::compute::DeviceChoice;
+use crate::cli::interrupt::stop_on_ctrl_c;
+use crate::cli::{output, tile_progress, warn_user};
 use crate::jobs::on_compute_thread;
 use crate::learn::eval_mad::{
     EvalConfig, NamedEncoder, Report, evaluate, probe_plot, retrieval_plot, to_markdown,
 };
 use crate::model::weights;
-
-/// Evaluate a model.
-#[derive(Debug, Args)]
-pub struct EvalArgs {
-    #[command(subcommand)]
-    method: Method,
-}
-
-#[derive(Debug, Subcommand)]
-enum Method {
-    Mad(MadArgs),
-}
 
 const MAD_EXAMPLES: &str = "\
 Examples:
@@ -47,7 +35,7 @@ each shape and the mean colour are always compared with. --data names real slide
 /// Evaluate encoders across magnifications: retention, retrieval, effective rank, real tissue.
 #[derive(Debug, Args)]
 #[command(after_help = MAD_EXAMPLES)]
-struct MadArgs {
+pub struct MadArgs {
     /// Weights of an encoder; give it again for more, on the same tiles.
     #[arg(long, value_name = "FILE", required = true)]
     weights: Vec<PathBuf>,
@@ -75,8 +63,7 @@ struct MadArgs {
 ///
 /// # Errors
 /// When settings, weights or data are wrong, the report can't be written, or the user stops it.
-pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
-    let Method::Mad(args) = &args.method;
+pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
@@ -167,8 +154,8 @@ mod tests {
 
     #[derive(Debug, clap::Parser)]
     struct Only {
-        #[command(subcommand)]
-        method: Method,
+        #[command(flatten)]
+        args: MadArgs,
     }
 
     #[test]
@@ -181,10 +168,10 @@ mod tests {
 
     #[test]
     fn seeds_and_haste_change_the_settings() {
-        let parse = |args: &str| Only::try_parse_from(format!("x mad {args}").split_whitespace());
-        let Method::Mad(args) = parse("--weights a --weights b --seeds 3 --quick -o r")
+        let parse = |args: &str| Only::try_parse_from(format!("x {args}").split_whitespace());
+        let args = parse("--weights a --weights b --seeds 3 --quick -o r")
             .unwrap()
-            .method;
+            .args;
         let config = args.config().unwrap();
         assert_eq!((args.weights.len(), config.seeds), (2, vec![1, 2, 3]));
         assert!(config.families < EvalConfig::default().families);
