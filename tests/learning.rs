@@ -158,13 +158,7 @@ fn an_encoder_is_evaluated_beside_its_floors() {
         parfocal(&args, folder.path())
     };
     let told = succeeds(&evaluate("little.safetensors", "eval.toml"));
-    for word in [
-        "retention",
-        "untrained little",
-        "mean RGB",
-        "top-1",
-        "breast",
-    ] {
+    for word in ["retention", "untrained tiny", "mean RGB", "top-1", "breast"] {
         assert!(told.contains(word), "no '{word}' in: {told}");
     }
     assert_eq!(
@@ -190,6 +184,85 @@ fn an_encoder_is_evaluated_beside_its_floors() {
         &evaluate("little.safetensors", "bad.toml"),
         &["bad.toml", "tissuez"],
     );
+}
+
+/// From a set and an encoder to a decoder and its report; killed nowhere, since the run itself is
+/// the one that `a_run_trains_…` kills.
+#[test]
+fn a_decoder_is_trained_and_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let encoder = Encoder::new(&little(), 2, &Device::flex()).unwrap();
+    parfocal::model::weights::save(&encoder, &Default::default(), &at("e.safetensors")).unwrap();
+    let settings = "
+kept_crops = 24
+[run]
+seed = 1
+steps = 4
+[data]
+encoder = \"e.safetensors\"
+[data.set]
+kind = \"phantom\"
+tissue = \"breast\"
+training = { from = 1, count = 2 }
+validation = { from = 101, count = 1 }
+test = { from = 950000, count = 1 }
+regions = 1
+[data.crops]
+tile_px = 64
+samples = 4
+";
+    std::fs::write(at("dfa.toml"), settings).unwrap();
+    let train = |out: &str, more: &[&str]| {
+        let base = [
+            "train", "dfa", "--config", "dfa.toml", "--out", out, "--device", "cpu",
+        ];
+        parfocal(&[&base, more].concat(), folder.path())
+    };
+    let told = succeeds(&train("a", &[]));
+    assert_eq!(told.trim(), "a/decoder.safetensors");
+    let log = std::fs::read_to_string(at("a/log.csv")).unwrap();
+    assert_eq!(log.lines().count(), 5);
+    fails(&train("a", &["--mode", "none"]), &["--resume"]);
+    fails(
+        &train("b", &["--mode", "difficulty"]),
+        &["Dice of a first model"],
+    );
+    let judge = |mpp: &str| {
+        let args = [
+            "eval",
+            "dfa",
+            "--config",
+            "dfa.toml",
+            "--weights",
+            "a/decoder.safetensors",
+            "--mpp",
+            mpp,
+            "-o",
+            "report",
+            "--device",
+            "cpu",
+        ];
+        parfocal(&args, folder.path())
+    };
+    let told = succeeds(&judge("1.0"));
+    for word in ["dfa", "tumor", "10x", "olour"] {
+        assert!(told.contains(word), "no '{word}' in: {told}");
+    }
+    for file in [
+        "report.md",
+        "report.json",
+        "images.csv",
+        "dice.svg",
+        "bias.svg",
+    ] {
+        assert!(at("report").join(file).exists(), "{file}");
+    }
+    fails(&judge("0.1"), &["can't be shown at 0.1"]);
+    // Another encoder than the one it was trained on.
+    let other = Encoder::new(&little(), 3, &Device::flex()).unwrap();
+    parfocal::model::weights::save(&other, &Default::default(), &at("e.safetensors")).unwrap();
+    fails(&judge("1.0"), &["SHA-256", "--encoder"]);
 }
 
 #[cfg(unix)]

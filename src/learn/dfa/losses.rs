@@ -55,7 +55,7 @@ pub fn soft_dice(said: &Said, target: &Target) -> Tensor<1> {
     let both = over_pixels(said.probability.clone() * target.shares.clone());
     let said = over_pixels(said.probability.clone() * target.counted());
     let there = over_pixels(target.shares.clone());
-    let present = there.clone().greater_elem(0.0).float();
+    let present = there.clone().greater_elem(0.0).float().cast(there.dtype());
     let dice = both * 2.0 / (said + there + SMALL);
     ((dice.neg() + 1.0) * present.clone()).sum() / (present.sum() + SMALL)
 }

@@ -94,7 +94,11 @@ fn every_mode_learns_and_moves_what_its_row_says() {
     for mode in Mode::ALL {
         let mut trainer = trainer(&config(mode, 40));
         let first = trainer.bias().unwrap();
-        let reports = run(&mut trainer, 0..40);
+        let mut reports = run(&mut trainer, 0..3);
+        // The first epoch is over and there is still much to get wrong.
+        let anew = trainer.weights != mode.loss_weights(&FRACTIONS);
+        assert_eq!(anew, mode == Mode::DifficultyLoss, "{}", mode.name());
+        reports.extend(run(&mut trainer, 3..40));
         let (early, late) = (mean_dice(&reports[..5]), mean_dice(&reports[35..]));
         assert!(late < 0.7 * early, "{}: {early} to {late}", mode.name());
         let last = trainer.bias().unwrap();
@@ -107,8 +111,6 @@ fn every_mode_learns_and_moves_what_its_row_says() {
             Mode::Frozen | Mode::Frequency | Mode::Difficulty | Mode::Dfa | Mode::Anchored
         );
         assert_eq!(!unbiased, starts_biased, "{}", mode.name());
-        let anew = trainer.weights != mode.loss_weights(&FRACTIONS);
-        assert_eq!(anew, mode == Mode::DifficultyLoss, "{}", mode.name());
     }
 }
 

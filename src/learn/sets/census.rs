@@ -1,10 +1,14 @@
 //! Counting the px of every class, item by item; every code is checked on the way.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rayon::prelude::*;
 
-use super::{IGNORE, MaskSet, Part, SetError, Split};
+use super::{IGNORE, Item, MaskSet, Part, SetError, Split};
+
+/// Masks that are decoded at once have at most this many px together, about 0.6 GiB; one that is
+/// larger is decoded alone.
+const MOST_PX_AT_ONCE: usize = 1 << 27;
 
 /// Px of classes.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +66,7 @@ pub struct Census {
     classes: usize,
 }
 
-/// Reads every mask once, several at a time, holding none of them. `progress` is told the items
+/// Reads every mask once, as many at a time as there are processors and room for, holding none. `progress` is told the items
 /// done and all of them.
 ///
 /// # Errors
@@ -72,12 +76,13 @@ pub fn census(
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Census, SetError> {
     let (count, classes) = (set.items().len(), set.classes().count());
-    let all: Vec<usize> = (0..count).collect();
+    let threads = rayon::current_num_threads().max(1);
     let mut items = Vec::with_capacity(count);
-    for some in all.chunks(rayon::current_num_threads().max(1)) {
+    while items.len() < count {
+        let some = at_once(set.items(), items.len(), threads, MOST_PX_AT_ONCE);
         let counted: Result<Vec<Frequencies>, SetError> = some
-            .par_iter()
-            .map(|index| Ok(Frequencies::of(&set.read_mask(*index)?.labels, classes)))
+            .into_par_iter()
+            .map(|index| Ok(Frequencies::of(&set.read_mask(index)?.labels, classes)))
             .collect();
         items.extend(counted?);
         if progress(items.len() as u64, count as u64).is_break() {
@@ -89,6 +94,18 @@ pub fn census(
         mpp: set.items().iter().map(|item| item.mpp).collect(),
         classes,
     })
+}
+
+/// Items from `first` on that are read at once: at most `threads`, of at most `most_px` together;
+/// at least one.
+fn at_once(items: &[Item], first: usize, threads: usize, most_px: usize) -> Range<usize> {
+    let mut px = 0_usize;
+    let fits = |item: &&Item| {
+        px = px.saturating_add(item.width.saturating_mul(item.height));
+        px <= most_px
+    };
+    let some = items.iter().skip(first).take(threads).take_while(fits);
+    first..first + some.count().max(1)
 }
 
 impl Census {
@@ -136,5 +153,28 @@ impl Census {
             .flat_map(|part| missing(part).into_iter().map(move |class| (part, class)))
             .map(|(part, class)| format!("no px of class '{class}' in the {} part", part.name()))
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture_tests::Memory;
+    use super::*;
+
+    #[test]
+    fn masks_read_at_once_have_room() {
+        let mut set = Memory::new(2);
+        for side in [10, 10, 10, 30, 10] {
+            set.add("a", side, 1.0, |_, _| 0);
+        }
+        let (mut first, mut read) = (0, Vec::new());
+        while first < 5 {
+            let some = at_once(&set.items, first, 2, 250);
+            first = some.end;
+            read.push(some.len());
+        }
+        assert_eq!(read, [2, 1, 1, 1]);
+        assert_eq!(at_once(&set.items, 0, 9, 299), 0..2);
+        assert_eq!(at_once(&set.items, 0, 9, usize::MAX), 0..5);
     }
 }

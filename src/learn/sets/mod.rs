@@ -20,8 +20,6 @@ pub mod crops;
 pub mod error;
 pub mod eval_tiles;
 pub mod file_set;
-#[cfg(test)]
-mod fixtures_for_tests;
 pub mod folder;
 pub mod kidney;
 pub mod labelled;
@@ -30,8 +28,21 @@ pub mod picture;
 pub mod place;
 mod resample;
 pub mod split;
+
 #[cfg(test)]
-mod tests;
+mod bad_input_tests;
+#[cfg(test)]
+mod crop_tests;
+#[cfg(test)]
+mod fixture_tests;
+#[cfg(test)]
+mod layout_tests;
+#[cfg(test)]
+mod phantom_tests;
+#[cfg(test)]
+mod real_tests;
+#[cfg(test)]
+mod split_tests;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,11 @@ use crate::learn::sampling::key::{Use, keyed};
 use crate::learn::sampling::source::{RESERVED_SEEDS, phantom_spec};
 use crate::learn::sampling::tissue::over_glass;
 use crate::slide::MAX_REGION_PX;
+use crate::slide::phantom::spec::FORMULA_VERSION;
 use crate::slide::phantom::{PhantomSource, PhantomSpec, SlideKnobs, Tissue};
+
+/// At most this many slides.
+const MOST_SLIDES: u64 = 10_000;
 
 /// Points along a side of a region on which its share of scored tissue is measured.
 const POINTS: u32 = 16;
@@ -247,8 +251,8 @@ impl MaskSet for PhantomSet {
         } = &self.config;
         let seeds = |seeds: &Seeds| format!("{}+{}", seeds.from, seeds.count);
         format!(
-            "{}, seeds {} (training), {} (validation), {} (test), {} regions of {} µm at {} µm/px, \
-             {} stain and optics, {} changed classes",
+            "{}, formula {FORMULA_VERSION}, seeds {} (training), {} (validation), {} (test), \
+             {} regions of {} µm at {} µm/px, {} stain and optics, {} changed classes",
             self.name,
             seeds(training),
             seeds(validation),
@@ -314,9 +318,24 @@ impl PhantomSetConfig {
             let expected = "a region must be 16 to 4096 px a side: change it or mpp";
             return Err(SetError::setting("region_um", self.region_um, expected));
         }
-        if self.regions == 0 || self.training.count == 0 {
-            let expected = "there must be a region and a training slide at least";
-            return Err(SetError::setting("regions", self.regions, expected));
+        if self.regions == 0 {
+            return Err(SetError::setting("regions", 0, "must be at least 1"));
+        }
+        self.check_slides()
+    }
+
+    fn check_slides(&self) -> Result<(), SetError> {
+        let counts = [self.training, self.validation, self.test].map(|seeds| seeds.count);
+        let all = counts
+            .iter()
+            .fold(0_u64, |sum, count| sum.saturating_add(*count));
+        if self.training.count == 0 || all > MOST_SLIDES {
+            let expected = format!("must be 1 slide at least, and {MOST_SLIDES} with all parts");
+            return Err(SetError::setting(
+                "training.count",
+                self.training.count,
+                expected,
+            ));
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ pub fn read_codes(path: &Path) -> Result<CodeMask, SetError> {
             Some(codes.collect())
         }
         DynamicImage::ImageLuma16(grey) => Some(grey.into_raw()),
-        DynamicImage::ImageLumaA8(pixels) => Some(every_second(&pixels)),
+        DynamicImage::ImageLumaA8(pixels) => Some(every_second(&pixels, step)),
         DynamicImage::ImageRgb8(pixels) => grey_of(&pixels, 3),
         DynamicImage::ImageRgba8(pixels) => grey_of(&pixels, 4),
         _ => None,
@@ -98,12 +98,9 @@ pub fn read_codes(path: &Path) -> Result<CodeMask, SetError> {
     })
 }
 
-fn every_second(pixels: &[u8]) -> Vec<u16> {
-    pixels
-        .iter()
-        .step_by(2)
-        .map(|value| u16::from(*value))
-        .collect()
+fn every_second(pixels: &[u8], step: u16) -> Vec<u16> {
+    let grey = pixels.iter().step_by(2);
+    grey.map(|value| u16::from(*value) / step).collect()
 }
 
 /// The first of `channels` bytes a px, if the first three are equal everywhere.

@@ -202,8 +202,10 @@ mod tests {
             };
             let colours = rgb_in(&rgb, (side, side), &window);
             let (x, y, mass) = centre(&|i| f64::from(colours[i * 3]) / 200.0);
-            assert!((x - 120.0).abs() < 0.03 * step.max(1.0), "{step}: {x}");
-            assert!((y - 220.0).abs() < 0.03 * step.max(1.0), "{step}: {y}");
+            // Enlarged, an edge is read at points of a slope, not over areas.
+            let near = if step < 1.0 { 0.06 } else { 0.03 * step };
+            assert!((x - 120.0).abs() < near, "{step}: {x}");
+            assert!((y - 220.0).abs() < near, "{step}: {y}");
             assert!((mass / 1600.0 - 1.0).abs() < 0.02, "{step}: {mass}");
             let classes = labels_in(&labels, (side, side), &window);
             let (x, y, mass) = centre(&|i| f64::from(classes[i]));

@@ -51,7 +51,9 @@ impl ModuleMapper for Spread {
             let d_in = value.dims()[D - 2] as f64;
             let deviation = if is_tokens { 1.0 } else { d_in.powf(-0.5) };
             let learns = value.is_require_grad();
-            let spread = value.detach().mul_scalar(deviation / DRAWN);
+            // A new leaf, as learning asks of parameters.
+            let alone = value.detach().set_require_grad(false);
+            let spread = alone.mul_scalar(deviation / DRAWN);
             spread.set_require_grad(learns)
         })
     }
