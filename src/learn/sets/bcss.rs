@@ -1,6 +1,6 @@
 //! BCSS: breast cancer, 151 regions of as many slides (Amgad et al. 2019).
 //!
-//! `images/` and `masks/` hold PNGs of equal names,
+//! `images/` and `masks/` hold PNG files of equal names,
 //! `TCGA-A1-A0SK-DX1_xmin45749_ymin25055_MPP-0.2500.png`. The test part is that of the authors: six
 //! tissue-source institutes. The rest is split by patient.
 

@@ -404,7 +404,7 @@ mod tests {
                 vec![r#"{"name": "a", "code": 1}"#.to_owned(), class("b", "0")],
                 "needs a colour",
             ),
-            (vec![r#"{"nam": "a", "code": 1}"#.to_owned()], "nam"),
+            (vec![r#"{"title": "a", "code": 1}"#.to_owned()], "title"),
         ] {
             let refused = list(&rows).unwrap_err();
             assert!(refused.contains(expected), "{refused}");

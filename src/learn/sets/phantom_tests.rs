@@ -128,45 +128,6 @@ fn picture_and_labels_are_of_one_place_and_no_two_regions_of_the_same() {
     assert_eq!(cells.len(), 4);
 }
 
-/// TEMPORARY
-#[test]
-fn zz_measure() {
-    for (tissue, n) in [("brain", 5), ("breast", 5)] {
-        for freq in [Some(0.001), Some(0.002)] {
-            let mut out = Vec::new();
-            for class in 0..n {
-                let base = PhantomSetConfig {
-                    region_um: 4000.0,
-                    extent_mm: 4.0,
-                    mpp: 16.0,
-                    regions: 1,
-                    min_tissue: 0.0,
-                    ..config(&format!("tissue = '{tissue}'"))
-                };
-                let set = PhantomSet::open(&base).unwrap();
-                let name = set.classes().names()[class].clone();
-                let knobs = freq.map(|f| super::phantom::KnobChange {
-                    name: name.clone(),
-                    frequency: Some(f),
-                    ..Default::default()
-                });
-                let set = PhantomSet::open(&PhantomSetConfig {
-                    knobs: knobs.into_iter().collect(),
-                    training: super::phantom::Seeds { from: 1, count: 6 },
-                    ..base
-                })
-                .unwrap();
-                let shares = census(&set, &mut go_on)
-                    .unwrap()
-                    .of_items(&[0, 1, 2, 3, 4, 5])
-                    .shares();
-                out.push(format!("{name} {:.4}", shares[class]));
-            }
-            println!("MEASURE {tissue} asked {freq:?}: {}", out.join(", "));
-        }
-    }
-}
-
 #[test]
 fn knobs_of_the_settings_reach_the_tissue() {
     let share = |knobs: &str| {

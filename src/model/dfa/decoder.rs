@@ -203,7 +203,7 @@ impl Decoder {
     fn places(&self, grid: usize) -> Places {
         let classes = self.class_tokens.val();
         Places {
-            image: place::places(grid, self.config.width, &classes.device()),
+            image: place::places(grid, self.config.width, &classes.device()).cast(classes.dtype()),
             classes: classes.unsqueeze(),
         }
     }
