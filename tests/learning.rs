@@ -8,6 +8,7 @@ use assert_cmd::Command;
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use parfocal::learn::mad::{MadConfig, Trainer};
 use parfocal::learn::sampling::{FamilyBatch, View};
+use parfocal::model::dfa::{Activation, Decoder, DecoderConfig, to_tile};
 use parfocal::model::{Encoder, EncoderConfig};
 
 const ENCODER: &str = "
@@ -259,6 +260,19 @@ samples = 4
         assert!(at("report").join(file).exists(), "{file}");
     }
     fails(&judge("0.1"), &["can't be shown at 0.1"]);
+    let inspect = ["weights", "inspect", "a/decoder.safetensors"];
+    let told = succeeds(&parfocal(&inspect, folder.path()));
+    for word in [
+        "decoder     tiny",
+        "class       tumor (code 1): bias",
+        "mode = dfa",
+        "tau = 1",
+    ] {
+        assert!(told.contains(word), "no '{word}' in: {told}");
+    }
+    let speed = "weights speed --decoder tiny --tile 64 --batch 1 --repeats 1 --device cpu";
+    let told = parfocal(&speed.split(' ').collect::<Vec<_>>(), folder.path());
+    assert!(succeeds(&told).contains("decode_ms_per_tile"));
     // Another encoder than the one it was trained on.
     let other = Encoder::new(&little(), 3, &Device::flex()).unwrap();
     parfocal::model::weights::save(&other, &Default::default(), &at("e.safetensors")).unwrap();
@@ -388,6 +402,29 @@ fn devices_embed_and_learn_alike() {
     };
     let apart = furthest(&seen(&Device::flex()), &seen(&wgpu));
     assert!(apart < 1e-3, "forward: {apart}");
+
+    let decoded = |device: &Device| -> Vec<f32> {
+        let shape = DecoderConfig {
+            width: 16,
+            heads: 2,
+            cross_width: 8,
+            mlp_width: 24,
+            activation: Activation::Gelu,
+            ..DecoderConfig::tiny().on(12)
+        };
+        let decoder = Decoder::new(&shape, 3, 7, device).unwrap();
+        let tokens = (0..9 * 12).map(|n| (n * 37 % 101) as f32 / 25.0 - 2.0);
+        let tokens = TensorData::new(tokens.collect::<Vec<f32>>(), [1, 9, 12]);
+        let features = decoder.start(Tensor::from_data(tokens, device)).unwrap();
+        let bias = Tensor::from_floats([0.4, -0.9, 0.5], device);
+        let seen = decoder.decode(&features, bias).unwrap();
+        let tile = to_tile(seen.logits.clone(), 20);
+        let values = |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().unwrap();
+        let iou = seen.iou.into_data().try_to_vec::<f32>().unwrap();
+        [values(seen.logits), values(tile), iou].concat()
+    };
+    let apart = furthest(&decoded(&Device::flex()), &decoded(&wgpu));
+    assert!(apart < 1e-3, "decoder: {apart}");
 
     let mut config: MadConfig = toml::from_str("seed = 2\nsteps = 10").unwrap();
     config.encoder = parfocal::learn::mad::config::EncoderChoice::Shape(little());

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::compute::DeviceChoice;
 use super::interrupt::stop_on_ctrl_c;
-use super::{output, parse, tile_progress};
+use super::{output, parse, work_progress};
 use crate::geometry::{Magnification, Mpp};
 use crate::jobs::on_compute_thread;
 use crate::learn::embed::{EmbedOptions, Region, embed_slide};
@@ -82,11 +82,11 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<()> {
     let options = args.options()?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
-    let bar = tile_progress::bar();
+    let bar = work_progress::bar("tiles");
     let report = on_compute_thread(|| -> anyhow::Result<_> {
         let encoder = weights::load(&args.weights, &device)?;
         let mut progress = |done, total| {
-            tile_progress::show(&bar, done, total);
+            work_progress::show(&bar, done, total);
             match stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),

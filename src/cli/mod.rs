@@ -12,9 +12,10 @@ mod phantom;
 mod place;
 mod png;
 mod render;
-mod tile_progress;
+mod settings;
 mod train;
 mod weights;
+mod work_progress;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `parfocal weights`: what is in a weights file, and how fast an encoder is.
+//! `parfocal weights`: what is in a weights file, and how fast networks are.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,10 +11,13 @@ use super::info::printable;
 use super::output;
 use crate::jobs::on_compute_thread;
 use crate::learn::speed::measure;
+use crate::model::dfa::DecoderConfig;
+use crate::model::dfa::speed::{self as decoder_speed, Trial};
+use crate::model::dfa::weights::DecoderCard;
 use crate::model::weights::{Inspection, inspect};
 use crate::model::{EncoderConfig, MlpKind};
 
-/// Look at weights files and at what encoders cost.
+/// Look at weights files and at what networks cost.
 #[derive(Debug, Args)]
 pub struct WeightsArgs {
     #[command(subcommand)]
@@ -27,12 +30,18 @@ enum WeightsCommand {
     Speed(SpeedArgs),
 }
 
-/// Time an untrained encoder on this machine: milliseconds a tile, as JSON.
+/// Time an untrained encoder, or decoder and encoder, on this machine: milliseconds a tile, as JSON.
 #[derive(Debug, Args)]
 struct SpeedArgs {
     /// Shape of the encoder: tiny, small or dinov2-small.
     #[arg(long, default_value = "tiny")]
     encoder: String,
+    /// Time this decoder on the encoder, part by part: tiny or sam-path.
+    #[arg(long)]
+    decoder: Option<String>,
+    /// Its classes.
+    #[arg(long, default_value_t = 7, requires = "decoder", value_parser = clap::value_parser!(u16).range(1..=256))]
+    classes: u16,
     /// Side of a tile, px; a multiple of the encoder's patch.
     #[arg(long, default_value_t = 128, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=2048))]
     tile: u32,
@@ -73,6 +82,19 @@ fn time(args: &SpeedArgs) -> anyhow::Result<()> {
     let config = EncoderConfig::named(&args.encoder)?;
     let device = args.device.open()?;
     let (batch, repeats) = (args.batch.into(), args.repeats.into());
+    if let Some(name) = &args.decoder {
+        let trial = Trial {
+            decoder: DecoderConfig::named(name)?.on(config.width),
+            encoder: config,
+            classes: args.classes.into(),
+            tile_px: args.tile as usize,
+            batch,
+            repeats,
+        };
+        let timed = on_compute_thread(|| decoder_speed::measure(&trial, &device));
+        let speed = timed.map_err(|words| anyhow!(words))??;
+        return output::print(&(serde_json::to_string(&speed)? + "\n"));
+    }
     let timed = on_compute_thread(|| measure(&config, args.tile as usize, batch, repeats, &device));
     let speed = timed.map_err(|words| anyhow!(words))??;
     output::print(&(serde_json::to_string(&speed)? + "\n"))
@@ -106,6 +128,9 @@ fn lines(seen: &Inspection) -> Vec<(&'static str, String)> {
     if let Some(config) = &seen.config {
         lines.extend(shape_lines(config));
     }
+    if let Some((config, card)) = &seen.decoder {
+        lines.extend(decoder_lines(config, card));
+    }
     lines.push(("parameters", seen.parameters.to_string()));
     lines.push(("loads", loads_text(seen)));
     lines.push(("hash", format!("sha256:{}", seen.sha256)));
@@ -127,6 +152,42 @@ fn loads_text(seen: &Inspection) -> String {
         None => "yes".to_owned(),
         Some(problem) => format!("no: {problem}"),
     }
+}
+
+fn decoder_lines(config: &DecoderConfig, card: &DecoderCard) -> Vec<(&'static str, String)> {
+    let DecoderConfig {
+        depth,
+        width,
+        heads,
+        mlp_width,
+        ..
+    } = config;
+    let [least, most] = card.mpp;
+    let mut lines = vec![
+        ("decoder", config.name.clone()),
+        (
+            "blocks",
+            format!("{depth} of width {width}, {heads} heads, MLP {mlp_width} wide"),
+        ),
+        ("encoder", format!("sha256:{}", card.encoder_sha256)),
+        (
+            "tiles",
+            format!("{} px at {least}–{most} µm/px", card.tile_px),
+        ),
+    ];
+    let bias = card.bias.prior().iter().zip(card.bias.learned());
+    lines.extend(
+        card.classes
+            .iter()
+            .zip(bias)
+            .map(|(class, (prior, learned))| {
+                let (name, code) = (&class.name, class.code);
+                let text =
+                    format!("{name} (code {code}): bias {prior:+.3} prior, {learned:+.3} learned");
+                ("class", text)
+            }),
+    );
+    lines
 }
 
 fn shape_lines(config: &EncoderConfig) -> [(&'static str, String); 5] {

@@ -72,10 +72,10 @@ pub struct State<C> {
 
 /// A state as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored<C> {
+struct Stored<S> {
     version: u32,
     #[serde(flatten)]
-    state: State<C>,
+    state: S,
 }
 
 /// A checkpoint in the making.
@@ -88,14 +88,14 @@ pub struct Writer {
 
 impl Writer {
     /// Begins with `state`.
-    pub fn new<C: Serialize + Clone>(state: &State<C>) -> Self {
+    pub fn new<C: Serialize>(state: &State<C>) -> Self {
         let mut writer = Self {
             zip: zip::ZipWriter::new(Cursor::new(Vec::new())),
             failed: None,
         };
         let stored = Stored {
             version: VERSION,
-            state: state.clone(),
+            state,
         };
         let text = serde_json::to_vec_pretty(&stored).map_err(|error| error.to_string());
         writer.add(STATE, text);
@@ -194,7 +194,7 @@ impl Reader {
             let path = self.path.clone();
             return Err(CheckpointError::Version { path, found });
         }
-        let stored = serde_json::from_slice::<Stored<C>>(&bytes);
+        let stored = serde_json::from_slice::<Stored<State<C>>>(&bytes);
         Ok(stored.map_err(|error| self.bad(STATE, error))?.state)
     }
 

@@ -17,6 +17,15 @@ pub struct FolderError {
     pub reason: String,
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// All steps are done; the weights are in this file.
+    Finished(PathBuf),
+    /// Stopped on request after so many steps, which are kept.
+    Stopped(u64),
+}
+
 /// A run's folder, locked while this lives.
 #[derive(Debug)]
 pub struct RunFolder {

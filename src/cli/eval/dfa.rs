@@ -1,7 +1,7 @@
 //! `parfocal eval dfa`: what a decoder is worth, beside colour alone.
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -11,13 +11,14 @@ use indicatif::ProgressBar;
 
 use crate::cli::compute::DeviceChoice;
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::{output, tile_progress};
+use crate::cli::settings::{base_of, read_toml};
+use crate::cli::{output, work_progress};
 use crate::jobs::on_compute_thread;
 use crate::learn::dfa::judge::{JudgeConfig, Judged, judge};
 use crate::learn::dfa::predict::Predictor;
+use crate::learn::dfa::run::{MODE, TAU};
 use crate::learn::dfa::{Mode, Scene, TrainFile};
 use crate::learn::eval_dfa::{EvalReport, Identity, report_files};
-use crate::learn::mad::config::read_toml;
 use crate::learn::sets::Part;
 use crate::model::dfa::{ClassBias, weights as decoder_weights};
 use crate::model::weights::hash_of;
@@ -74,10 +75,10 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     if let Some(odd) = args.mpp.iter().find(|mpp| !(0.05..=1000.0).contains(*mpp)) {
         bail!("--mpp {odd}: expected a scale of 0.05 to 1000 µm/px");
     }
-    let file: TrainFile = read_toml(&args.config).map_err(|words| anyhow!(words))?;
+    let file: TrainFile = read_toml(&args.config)?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
-    let bar = tile_progress::bar();
+    let bar = work_progress::bar("images");
     let report = on_compute_thread(|| args.report(file, &device, &stop, &bar));
     bar.finish_and_clear();
     let report = report.map_err(|words| anyhow!(words))??;
@@ -101,13 +102,13 @@ impl DfaArgs {
         stop: &AtomicBool,
         bar: &ProgressBar,
     ) -> anyhow::Result<EvalReport> {
-        let base = self.config.parent().unwrap_or(Path::new("."));
+        let base = base_of(&self.config);
         if let Some(encoder) = &self.encoder {
             // Named on the command line, so relative to where the user is.
             file.data.encoder = std::path::absolute(encoder)?;
         }
         let mut progress = |done, total| {
-            tile_progress::show(bar, done, total);
+            work_progress::show(bar, done, total);
             match stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
@@ -129,10 +130,14 @@ impl DfaArgs {
             Some(path) => ClassBias::load(path, &card.class_names())?,
             None => card.bias.clone(),
         };
-        let mode = card.notes.get("mode").cloned().unwrap_or_default();
-        let offsets = match Mode::named(&mode) {
-            Ok(mode) => mode.logit_offsets(&scene.fractions, file.run.tau),
-            Err(_) => vec![0.0; card.classes.len()],
+        let mode = card.notes.get(MODE).cloned().unwrap_or_default();
+        let tau = card.notes.get(TAU).and_then(|text| text.parse().ok());
+        let offsets = match (Mode::named(&mode), tau) {
+            (Ok(Mode::LogitAdjusted), None) => {
+                bail!("{} does not say its tau", self.weights.display())
+            }
+            (Ok(mode), Some(tau)) => mode.logit_offsets(&scene.fractions, tau),
+            _ => vec![0.0; card.classes.len()],
         };
         let predictor = Predictor {
             encoder: scene.encoder.clone(),

@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::cli::compute::DeviceChoice;
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::{output, tile_progress, warn_user};
+use crate::cli::{output, warn_user, work_progress};
 use crate::jobs::on_compute_thread;
 use crate::learn::eval_mad::{
     EvalConfig, NamedEncoder, Report, evaluate, probe_plot, retrieval_plot, to_markdown,
@@ -67,12 +67,12 @@ pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let config = args.config()?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
-    let bar = tile_progress::bar();
+    let bar = work_progress::bar("tiles");
     let start = Instant::now();
     let report = on_compute_thread(|| -> anyhow::Result<Report> {
         let encoders = args.encoders(&device)?;
         let mut progress = |done, total| {
-            tile_progress::show(&bar, done, total);
+            work_progress::show(&bar, done, total);
             match stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),

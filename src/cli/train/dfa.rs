@@ -1,19 +1,17 @@
 //! `parfocal train dfa`: teaching a decoder and its attention bias.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Display, RunArgs};
+use super::{Display, RunArgs, tell};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::output;
+use crate::cli::settings::{base_of, read_toml};
 use crate::jobs::on_compute_thread;
 use crate::learn::dfa::Mode;
-use crate::learn::dfa::run::{Doing, Ended, TrainFile, run as run_training};
-use crate::learn::mad::config::read_toml;
+use crate::learn::dfa::run::{Doing, TrainFile, run as run_training};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,10 +39,9 @@ pub struct DfaArgs {
 
 pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     let common = &args.run;
-    let mut file: TrainFile = read_toml(&common.config).map_err(|words| anyhow!(words))?;
+    let mut file: TrainFile = read_toml(&common.config)?;
     file.run.mode = args.mode.unwrap_or(file.run.mode);
     file.run.seed = args.seed.unwrap_or(file.run.seed);
-    let base = common.config.parent().unwrap_or(Path::new("."));
     let device = common.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let mut display = Display::new(file.run.steps);
@@ -58,7 +55,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
         };
         run_training(
             &file,
-            base,
+            base_of(&common.config),
             &common.out,
             common.resume,
             &device,
@@ -66,13 +63,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
         )
     });
     display.bar.finish_and_clear();
-    match ended.map_err(|words| anyhow!(words))?? {
-        Ended::Finished(weights) => output::print(&format!("{}\n", weights.display())),
-        Ended::Stopped(steps) => anyhow::bail!(
-            "stopped after {steps} of {} steps, which are saved: go on with --resume",
-            file.run.steps
-        ),
-    }
+    tell(ended.map_err(|words| anyhow!(words))??, file.run.steps)
 }
 
 fn show(display: &mut Display, doing: &Doing<'_>) {

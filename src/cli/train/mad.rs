@@ -1,18 +1,16 @@
 //! `parfocal train mad`: teaching an encoder.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Display, RunArgs};
+use super::{Display, RunArgs, tell};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::output;
+use crate::cli::settings::{base_of, read_toml};
 use crate::jobs::on_compute_thread;
-use crate::learn::mad::config::read_toml;
-use crate::learn::mad::run::{Ended, Running, TrainFile, run as run_training};
+use crate::learn::mad::run::{Running, TrainFile, run as run_training};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,8 +30,7 @@ pub struct MadArgs {
 
 pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let args = &args.run;
-    let file: TrainFile = read_toml(&args.config).map_err(|words| anyhow!(words))?;
-    let base = args.config.parent().unwrap_or(Path::new("."));
+    let file: TrainFile = read_toml(&args.config)?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let mut display = Display::new(file.run.steps);
@@ -41,7 +38,7 @@ pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let ended = on_compute_thread(|| {
         run_training(
             &file,
-            base,
+            base_of(&args.config),
             &args.out,
             args.resume,
             &device,
@@ -56,13 +53,7 @@ pub fn run(args: &MadArgs) -> anyhow::Result<()> {
         )
     });
     display.bar.finish_and_clear();
-    match ended.map_err(|words| anyhow!(words))?? {
-        Ended::Finished(weights) => output::print(&format!("{}\n", weights.display())),
-        Ended::Stopped(steps) => anyhow::bail!(
-            "stopped after {steps} of {} steps, which are saved: go on with --resume",
-            file.run.steps
-        ),
-    }
+    tell(ended.map_err(|words| anyhow!(words))??, file.run.steps)
 }
 
 /// A line on a step. `rank` is what was last seen of the effective rank.

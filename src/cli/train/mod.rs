@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::compute::DeviceChoice;
-use super::warn_user;
+use super::{output, warn_user};
+use crate::learn::run_folder::Ended;
 
 /// Where there is no terminal, a line is printed this often.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -53,6 +54,16 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     match &args.method {
         Method::Mad(args) => mad::run(args),
         Method::Dfa(args) => dfa::run(args),
+    }
+}
+
+/// Tells where the weights are; a run that was stopped is no success.
+fn tell(ended: Ended, steps: u64) -> anyhow::Result<()> {
+    match ended {
+        Ended::Finished(weights) => output::print(&format!("{}\n", weights.display())),
+        Ended::Stopped(done) => anyhow::bail!(
+            "stopped after {done} of {steps} steps, which are saved: go on with --resume"
+        ),
     }
 }
 

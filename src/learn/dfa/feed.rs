@@ -10,6 +10,7 @@ use super::batch::{Input, LabelledBatch};
 use super::scene::Scene;
 use crate::learn::sampling::key::{Use, keyed};
 use crate::learn::sets::{CropBatch, CropConfig, CropLoader, Crops, SetError};
+use crate::learn::values;
 use crate::model::Encoder;
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
@@ -111,12 +112,7 @@ fn tokens(
     let tiles = Tensor::<4>::from_data(data, device);
     let seen = forward_in_parts(encoder, &tiles, parts_for(device))?.tokens;
     let [_, grid, _] = seen.dims();
-    let data = seen
-        .try_into_data()
-        .map_err(|error| FeedError::Device(error.to_string()))?;
-    let values = data
-        .try_to_vec()
-        .map_err(|error| FeedError::Device(format!("{error:?}")))?;
+    let values = values::read(seen).map_err(FeedError::Device)?;
     Ok((values, grid))
 }
 
@@ -173,7 +169,7 @@ impl Kept {
 
     /// A random batch of different crops; it depends on seed and step alone.
     pub fn batch(&self, seed: u64, step: u64) -> LabelledBatch {
-        let mut rng = keyed(seed, step, 0, Use::Crop);
+        let mut rng = keyed(seed, step, 0, Use::KeptCrops);
         let drawn = index::sample(&mut rng, self.crops, self.batch);
         let (each, area) = (self.tokens.len() / self.crops, self.tile_px.pow(2));
         let mut values = Vec::with_capacity(self.batch * each);

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use burn::tensor::Tensor;
-
 use super::predict::{PredictError, Predictor};
 use super::scene::Scene;
 use crate::learn::eval_dfa::{
-    ClassBias, ColourClassifier, ColourFit, ColourFloor, EvalReport, Identity, Part as AtScale,
+    ClassBias, ColourClassifier, ColourFit, ColourFloor, EvalReport, Identity, Part as ReportPart,
     centred,
 };
 use crate::learn::seg_metrics::{MetricsError, Piece, Tally, most_probable};
 use crate::learn::sets::{EvalTile, Labelled, Part, SetError, eval_tiles};
+use crate::learn::values;
 use crate::model::dfa::ClassBias as BiasParts;
 
 /// What is judged, and how.
@@ -133,8 +132,7 @@ pub fn judge(
     check(scene, judged, config)?;
     let items = scene.split.part(config.part);
     let training = &scene.split.training;
-    let total = ((items.len() + training.len()) * config.mpp.len()) as u64;
-    let mut done = 0;
+    let (mut done, total) = (0, (items.len() + training.len()) as u64);
     let mut tell = || {
         done += 1;
         match progress(done, total) {
@@ -142,51 +140,87 @@ pub fn judge(
             ControlFlow::Break(()) => Err(JudgeError::Cancelled),
         }
     };
+    let colours = fit_colours(scene, predictor.classes(), config, &mut tell)?;
+    let names = scene.set.classes().names();
+    let new = |colour: ColourClassifier| {
+        let tally = || Tally::new(&names, config.tolerance_um);
+        Ok(AtScale {
+            colour,
+            model: tally()?,
+            floor: tally()?,
+        })
+    };
+    let scales = colours.into_iter().map(new);
+    let mut scales = scales.collect::<Result<Vec<AtScale>, MetricsError>>()?;
     let mut seen = Seen::default();
-    let mut parts = Vec::new();
-    for &mpp in &config.mpp {
-        let mut fit = ColourFit::new(predictor.classes());
-        for &item in training {
-            let image = shown(scene, item, mpp, config)?;
-            fit.add(&scene.set.items()[item].id, &image.rgb, &image.mask)?;
-            tell()?;
+    for &item in items {
+        let id = &scene.set.items()[item].id;
+        let image = scene.set.read(item)?;
+        for (scale, &mpp) in scales.iter_mut().zip(&config.mpp) {
+            let image = shown(&image, id, mpp, config)?;
+            add_model(&mut scale.model, predictor, (id, &image), config, &mut seen)?;
+            add_floor(&mut scale.floor, &scale.colour, (id, &image))?;
         }
-        let colour = fit.fit()?;
-        let names = scene.set.classes().names();
-        let mut model = Tally::new(&names, config.tolerance_um)?;
-        let mut floor = Tally::new(&names, config.tolerance_um)?;
-        for &item in items {
-            let image = shown(scene, item, mpp, config)?;
-            let id = &scene.set.items()[item].id;
-            add_model(&mut model, predictor, (id, &image), config, &mut seen)?;
-            add_floor(&mut floor, &colour, (id, &image))?;
-            tell()?;
-        }
-        parts.push(AtScale {
-            name: magnification(mpp),
-            mpp,
-            scores: model.report(config.seed),
-            colour_floor: Some(ColourFloor {
-                frequency_power: colour.frequency_power,
-                training_px: colour.training_px,
-                scores: floor.report(config.seed),
-            }),
-        });
+        tell()?;
     }
+    let parts = scales.iter().zip(&config.mpp);
     Ok(EvalReport {
         program: EvalReport::this_program(),
         model: judged.model.clone(),
         data: Identity {
             name: scene.set.provenance(),
-            hash: format!("encoder sha256:{}", scene.encoder_sha256),
+            hash: format!("sha256:{}", scene.data_sha256()),
         },
         split: config.part.name().to_owned(),
         mode: judged.mode.clone(),
-        settings: settings(config),
-        parts,
+        settings: settings(scene, config),
+        parts: parts.map(|(scale, mpp)| scale.part(*mpp, config)).collect(),
         bias: seen.bias(scene, judged),
         notes: scene.remarks.clone(),
     })
+}
+
+/// What is found at one scale.
+struct AtScale {
+    colour: ColourClassifier,
+    model: Tally,
+    floor: Tally,
+}
+
+impl AtScale {
+    fn part(&self, mpp: f64, config: &JudgeConfig) -> ReportPart {
+        ReportPart {
+            name: magnification(mpp),
+            mpp,
+            scores: self.model.report(config.seed),
+            colour_floor: Some(ColourFloor {
+                frequency_power: self.colour.frequency_power,
+                training_px: self.colour.training_px,
+                scores: self.floor.report(config.seed),
+            }),
+        }
+    }
+}
+
+/// Fits a classifier of colours to the training images at each scale; each image is read once.
+fn fit_colours(
+    scene: &Scene,
+    classes: usize,
+    config: &JudgeConfig,
+    tell: &mut impl FnMut() -> Result<(), JudgeError>,
+) -> Result<Vec<ColourClassifier>, JudgeError> {
+    let mut fits: Vec<ColourFit> = config.mpp.iter().map(|_| ColourFit::new(classes)).collect();
+    for &item in &scene.split.training {
+        let id = &scene.set.items()[item].id;
+        let image = scene.set.read(item)?;
+        for (fit, &mpp) in fits.iter_mut().zip(&config.mpp) {
+            let image = shown(&image, id, mpp, config)?;
+            fit.add(id, &image.rgb, &image.mask)?;
+        }
+        tell()?;
+    }
+    let fitted = fits.iter().map(ColourFit::fit);
+    Ok(fitted.collect::<Result<_, MetricsError>>()?)
 }
 
 fn check(scene: &Scene, judged: &Judged, config: &JudgeConfig) -> Result<(), JudgeError> {
@@ -208,16 +242,16 @@ fn check(scene: &Scene, judged: &Judged, config: &JudgeConfig) -> Result<(), Jud
 
 /// An image at a scale.
 fn shown(
-    scene: &Scene,
-    item: usize,
+    image: &Labelled,
+    id: &str,
     mpp: f64,
     config: &JudgeConfig,
 ) -> Result<Labelled, JudgeError> {
-    let image = scene.set.read(item)?.at_mpp(mpp, config.upsample);
+    let image = image.at_mpp(mpp, config.upsample);
     match (image.mpp / mpp - 1.0).abs() < 1e-6 {
         true => Ok(image),
         false => Err(JudgeError::TooCoarse {
-            item: scene.set.items()[item].id.clone(),
+            item: id.to_owned(),
             found: image.mpp,
             wanted: mpp,
         }),
@@ -291,6 +325,7 @@ fn add_floor(
 impl Seen {
     fn add(&mut self, predictor: &Predictor, tiles: &[f32], side: usize) -> Result<(), JudgeError> {
         for layer in predictor.look(tiles, side)? {
+            let read = |tensor| values::read(tensor).map_err(JudgeError::Device);
             add(&mut self.shares, &read(layer.shares())?);
             add(&mut self.logits, &read(layer.mean_logits())?);
             self.count += 1.0;
@@ -327,21 +362,15 @@ fn add(sums: &mut Vec<f64>, values: &[f32]) {
     }
 }
 
-fn read(tensor: Tensor<1>) -> Result<Vec<f32>, JudgeError> {
-    let data = tensor.try_into_data();
-    let data = data.map_err(|error| JudgeError::Device(error.to_string()))?;
-    data.try_to_vec()
-        .map_err(|error| JudgeError::Device(format!("{error:?}")))
-}
-
 /// The objective that shows a scale, 10x being 1 µm/px.
 fn magnification(mpp: f64) -> String {
     format!("{}x", (1000.0 / mpp).round() / 100.0)
 }
 
-fn settings(config: &JudgeConfig) -> BTreeMap<String, String> {
+fn settings(scene: &Scene, config: &JudgeConfig) -> BTreeMap<String, String> {
     BTreeMap::from(
         [
+            ("encoder", format!("sha256:{}", scene.encoder_sha256)),
             ("tile_px", config.tile_px.to_string()),
             ("halo_px", config.halo_px.to_string()),
             ("tolerance_um", config.tolerance_um.to_string()),

@@ -51,6 +51,14 @@ pub struct Start {
     pub trained: bool,
 }
 
+impl Start {
+    /// b at the start, K values, centred.
+    pub fn bias(&self) -> Vec<f64> {
+        let both = self.fixed.iter().zip(&self.moving);
+        both.map(|(fixed, moving)| fixed + moving).collect()
+    }
+}
+
 /// A mode that can't begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ModeError {

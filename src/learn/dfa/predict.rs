@@ -4,6 +4,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::segmenter::SegmenterError;
+use crate::learn::values;
 use crate::model::Encoder;
 use crate::model::dfa::{BiasedLayer, Decoder, Features, to_tile};
 use crate::model::parallel::{parts_for, runs, side_by_side};
@@ -65,10 +66,7 @@ impl Predictor {
         let logits = to_tile(decoded.map_err(SegmenterError::from)?.logits, side);
         let offsets = Tensor::<1>::from_floats(self.offsets.as_slice(), &self.device);
         let logits = logits + offsets.reshape([1, self.classes(), 1, 1]);
-        let data = softmax(logits, 1).try_into_data();
-        let data = data.map_err(|error| PredictError::Device(error.to_string()))?;
-        data.try_to_vec()
-            .map_err(|error| PredictError::Device(format!("{error:?}")))
+        values::read(softmax(logits, 1)).map_err(PredictError::Device)
     }
 
     /// What does not depend on the bias.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::module::Module as _;
@@ -15,7 +15,7 @@ use super::mode::Known;
 use super::scene::{Scene, SceneConfig, SceneError};
 use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::log::Log;
-use crate::learn::run_folder::{FolderError, RunFolder};
+use crate::learn::run_folder::{Ended, FolderError, RunFolder};
 use crate::model::dfa::weights::{ClassLabel, DecoderCard};
 use crate::model::dfa::{BiasError, ClassBias};
 use crate::model::weights::{self, WeightsError};
@@ -24,6 +24,11 @@ use crate::model::weights::{self, WeightsError};
 const SETTINGS: &str = "dfa.toml";
 const DECODER: &str = "decoder.safetensors";
 const ENCODER: &str = "encoder.safetensors";
+
+/// Notes of a decoder that its use depends on: how it was trained, and the τ of logit adjustment.
+pub const MODE: &str = "mode";
+/// See [`MODE`].
+pub const TAU: &str = "tau";
 
 /// A training file: the run and what it learns from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,15 +71,6 @@ pub enum RunError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// All steps are done; the decoder is in this file.
-    Finished(PathBuf),
-    /// Stopped on request after so many steps, which are kept.
-    Stopped(u64),
 }
 
 /// What a run does at the moment.
@@ -192,22 +188,10 @@ fn finish(
         code: class.codes.first().copied().unwrap_or_default(),
         colour: class.colour,
     });
-    let known = Known {
-        fractions: &scene.fractions,
-        dice: file.first_dice.as_deref(),
-    };
-    let start = file.run.mode.start(&file.run.prior, known);
-    let start = start.map_err(TrainError::from)?;
-    let prior: Vec<f64> = start
-        .fixed
-        .iter()
-        .zip(&start.moving)
-        .map(|(a, b)| a + b)
-        .collect();
     let bias: Vec<f64> = trainer.bias()?.into_iter().map(f64::from).collect();
     let card = DecoderCard {
         classes: labels.collect(),
-        bias: ClassBias::new(&classes.names(), &prior)?.trained_to(&bias)?,
+        bias: ClassBias::new(&classes.names(), &trainer.start().bias())?.trained_to(&bias)?,
         encoder_sha256,
         tile_px: file.data.crops.tile_px,
         mpp: file.data.crops.mpp,
@@ -226,7 +210,8 @@ fn notes(file: &TrainFile, scene: &Scene) -> BTreeMap<String, String> {
     BTreeMap::from(
         [
             ("method", "dynamic focal attention".to_owned()),
-            ("mode", run.mode.name().to_owned()),
+            (MODE, run.mode.name().to_owned()),
+            (TAU, run.tau.to_string()),
             ("seed", run.seed.to_string()),
             ("steps", run.steps.to_string()),
             ("tiles_a_step", file.data.crops.samples.to_string()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::learn::sets::{
     Census, CropConfig, MaskSet, SetConfig, SetError, Split, SplitConfig, census, split,
@@ -88,6 +89,20 @@ impl Scene {
             encoder,
             encoder_sha256,
         })
+    }
+
+    /// SHA-256 of what is known of the data: where it comes from, its items and the px of every class
+    /// in each.
+    pub fn data_sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.set.provenance());
+        for (n, item) in self.set.items().iter().enumerate() {
+            hash.update(format!("\n{} {:?}", item.id, self.census.item(n)));
+        }
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// What a continued run must share with this one, in words that can be compared.

@@ -91,10 +91,15 @@ fn mean_dice(reports: &[StepReport]) -> f32 {
 
 #[test]
 fn every_mode_learns_and_moves_what_its_row_says() {
+    let unweighted = run(&mut trainer(&config(Mode::None, 40)), 0..1)[0].focal;
     for mode in Mode::ALL {
         let mut trainer = trainer(&config(mode, 40));
         let first = trainer.bias().unwrap();
         let mut reports = run(&mut trainer, 0..3);
+        if first.iter().all(|b| *b == 0.0) {
+            let weighted = reports[0].focal != unweighted;
+            assert_eq!(weighted, mode == Mode::InverseFrequency, "{}", mode.name());
+        }
         // The first epoch is over and there is still much to get wrong.
         let anew = trainer.weights != mode.loss_weights(&FRACTIONS);
         assert_eq!(anew, mode == Mode::DifficultyLoss, "{}", mode.name());

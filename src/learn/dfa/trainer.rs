@@ -8,7 +8,7 @@ use super::batch::{LabelledBatch, Shown};
 use super::config::{DfaConfig, DfaConfigError, LossGrid};
 use super::difficulty::Accuracy;
 use super::losses::{Said, focal, iou_error, soft_dice};
-use super::mode::{Known, Mode, ModeError};
+use super::mode::{Known, Mode, ModeError, Start};
 use super::segmenter::{LearnedBias, Segmenter, SegmenterError};
 use super::target::Target;
 use crate::learn::adam::{self, Adam, norm};
@@ -16,6 +16,7 @@ use crate::learn::checkpoint::CheckpointError;
 use crate::learn::log::Line;
 use crate::learn::schedule::warm_cosine;
 use crate::learn::split_pass::SplitPass;
+use crate::learn::values;
 use crate::model::Encoder;
 use crate::model::dfa::{BiasedLayer, Decoder, DecoderError, to_tile};
 use crate::model::parallel::parts_for;
@@ -115,8 +116,8 @@ pub struct Trainer {
     pub(super) config: DfaConfig,
     pub(super) segmenter: Segmenter,
     pub(super) optimizers: Optimizers,
-    /// Whether the bias moves.
-    trained: bool,
+    /// Where the bias began, and whether it moves.
+    start: Start,
     /// Factors on the classes' loss.
     pub(super) weights: Vec<f64>,
     pub(super) accuracy: Accuracy,
@@ -157,7 +158,7 @@ impl Trainer {
                 bias: Adam::new(&segmenter.bias),
             },
             segmenter,
-            trained: start.trained,
+            start,
             weights: config.mode.loss_weights(known.fractions),
             accuracy: Accuracy::new(classes),
             step: 0,
@@ -173,6 +174,11 @@ impl Trainer {
     /// What is trained.
     pub fn segmenter(&self) -> &Segmenter {
         &self.segmenter
+    }
+
+    /// Where the bias began.
+    pub fn start(&self) -> &Start {
+        &self.start
     }
 
     /// b as it is now, centred.
@@ -341,7 +347,7 @@ impl Trainer {
             decoder: optimizers
                 .decoder
                 .step(segmenter.decoder, &mut gradients, decoder),
-            bias: match self.trained {
+            bias: match self.start.trained {
                 true => optimizers.bias.step(segmenter.bias, &mut gradients, bias),
                 false => segmenter.bias,
             },
@@ -420,7 +426,5 @@ fn read<const D: usize>(
     what: &'static str,
     step: u64,
 ) -> Result<Vec<f32>, TrainError> {
-    let device = |reason: String| TrainError::Device { step, what, reason };
-    let data = tensor.try_into_data().map_err(|e| device(e.to_string()))?;
-    data.try_to_vec().map_err(|e| device(format!("{e:?}")))
+    values::read(tensor).map_err(|reason| TrainError::Device { step, what, reason })
 }

@@ -1,7 +1,5 @@
 //! What a training run is made of: one file says all.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use super::network::HeadConfig;
@@ -296,16 +294,6 @@ impl MadConfig {
             ("checkpoint_minutes", self.checkpoint_minutes, 0.0, 5.0),
         ]
     }
-}
-
-/// Reads a TOML table of settings from `path`.
-///
-/// # Errors
-/// In words that name the file, the place and what was expected there.
-pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{} can't be read: {error}", path.display()))?;
-    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

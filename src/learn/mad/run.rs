@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::config::MadConfig;
 use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::log::Log;
-use crate::learn::run_folder::{FolderError, RunFolder};
+use crate::learn::run_folder::{Ended, FolderError, RunFolder};
 use crate::learn::sampling::{Loader, SamplingConfig, SamplingError, SourceConfig, Sources};
 use crate::model::weights::{self, WeightsError};
 
@@ -58,15 +58,6 @@ pub enum RunError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
-    /// All steps are done; the weights are in this file.
-    Finished(PathBuf),
-    /// Stopped on request after so many steps, which are kept.
-    Stopped(u64),
 }
 
 /// A run after one of its steps.

@@ -5,6 +5,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{EncoderChoice, MadConfig};
+use super::network::{Centre, Seen};
 use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::sampling::{FamilyBatch, View};
 use crate::model::EncoderConfig;
@@ -169,6 +170,45 @@ fn embeddings_that_look_alike_end_the_run() {
         error.contains("collapse") && error.contains("effective rank"),
         "{error}"
     );
+}
+
+#[test]
+fn rows_lose_their_mean_before_the_head() {
+    let first = |centred: bool| {
+        let mut config = config(4);
+        config.head.centred = centred;
+        let mut trainer = Trainer::new(&config, TILE_PX, &Device::flex()).unwrap();
+        let report = trainer.step(&batch(0, 2)).unwrap();
+        let centre = trainer.centre();
+        (report, centre)
+    };
+    let (plain, none) = first(false);
+    assert!(
+        none.class
+            .iter()
+            .chain(&none.patch)
+            .all(|value| *value == 0.0)
+    );
+    let (centred, centre) = first(true);
+    assert!(centre.class.iter().any(|value| value.abs() > 0.01));
+    assert_ne!(plain.tokens, centred.tokens);
+    // Spread is measured on rows as they are.
+    assert_eq!(plain.koleo, centred.koleo);
+    let device = Device::flex();
+    let rows = |value: f32| Tensor::<2>::ones([2, 48], &device) * value;
+    let seen = Seen {
+        parents: rows(1.0),
+        children: rows(2.0),
+        coarse: rows(3.0),
+        fine: rows(4.0),
+    };
+    let less = seen.less(&Centre {
+        class: vec![0.5; 48],
+        patch: vec![0.25; 48],
+    });
+    let means = [less.parents, less.children, less.coarse, less.fine];
+    let means = means.map(|rows| rows.mean().into_scalar::<f32>());
+    assert_eq!(means, [0.5, 1.5, 2.75, 3.75]);
 }
 
 #[test]

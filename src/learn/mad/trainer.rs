@@ -16,6 +16,7 @@ use crate::learn::rank::effective_rank;
 use crate::learn::sampling::{CHILDREN, FamilyBatch, View};
 use crate::learn::schedule::{cosine, line, warm_cosine};
 use crate::learn::split_pass::{EncoderPass, add};
+use crate::learn::values;
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
 
@@ -237,7 +238,7 @@ impl Trainer {
     }
 
     /// What rows lose before the head; nothing where the head is not to be centred.
-    fn centre(&self) -> Centre {
+    pub(super) fn centre(&self) -> Centre {
         let mean = |ring: &Ring| match self.config.head.centred {
             true => ring.mean(),
             false => vec![0.0; ring.width()],
@@ -436,7 +437,5 @@ fn read<const D: usize>(
     what: &'static str,
     step: u64,
 ) -> Result<Vec<f32>, TrainError> {
-    let device = |reason: String| TrainError::Device { step, what, reason };
-    let data = tensor.try_into_data().map_err(|e| device(e.to_string()))?;
-    data.try_to_vec().map_err(|e| device(format!("{e:?}")))
+    values::read(tensor).map_err(|reason| TrainError::Device { step, what, reason })
 }

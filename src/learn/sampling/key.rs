@@ -22,6 +22,8 @@ pub(in crate::learn) enum Use {
     CropItems = 7,
     /// Where the regions of a labelled phantom lie.
     Region = 8,
+    /// Which of the crops that were encoded once a step learns from.
+    KeptCrops = 9,
 }
 
 /// The generator for one sample of one step.

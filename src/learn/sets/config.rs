@@ -12,7 +12,7 @@ use super::{MaskSet, SetError, bcss, bdsa, cortex, crag, folder, kidney};
 /// A set, by its layout.
 ///
 /// ```toml
-/// [set]
+/// [data.set]
 /// kind = "bcss"
 /// folder = "data/bcss"
 /// ```

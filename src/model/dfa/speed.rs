@@ -157,22 +157,4 @@ mod tests {
             "{error}"
         );
     }
-
-    #[test]
-    #[ignore = "takes a while; run by name to see where the time goes"]
-    fn tiny_on_this_machine() {
-        for batch in [8, 32] {
-            let trial = Trial {
-                encoder: EncoderConfig::tiny(),
-                decoder: DecoderConfig::tiny(),
-                classes: 7,
-                tile_px: 128,
-                batch,
-                repeats: 15,
-            };
-            let speed = measure(&trial, &Device::flex()).unwrap();
-            let share = 100.0 * speed.decode_share();
-            println!("batch {batch}: {speed:.3?}, decode {share:.1} % of encode + decode");
-        }
-    }
 }

@@ -1,10 +1,7 @@
 //! The decoder as a whole: where the bias acts, and that it acts as the method says (methods 1.5).
 
-use std::panic::catch_unwind;
-use std::process::Command;
-
 use burn::module::{Module as _, ModuleMapper, Param};
-use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -361,51 +358,4 @@ fn finite_differences_agree_with_the_gradient_of_the_bias() {
             "class {class}: gradient {found}, finite difference {difference}"
         );
     }
-}
-
-/// What a decoder computes on a device, all in one list.
-fn seen_on(device: &Device) -> Vec<f32> {
-    let decoder = Decoder::new(&little(), CLASSES, 7, device).unwrap();
-    let features = decoder.start(tokens(1, 3, device)).unwrap();
-    let seen = decoder
-        .decode(&features, bias(&[0.4, -0.9, 0.5], device))
-        .unwrap();
-    let tile = to_tile(seen.logits.clone(), 20);
-    [values(seen.logits), values(seen.iou), values(tile)].concat()
-}
-
-#[test]
-fn both_devices_decode_alike() {
-    // A process of its own: how hard wgpu looks for fast kernels is set by the environment; on a
-    // software adapter the search takes minutes.
-    let child = Command::new(std::env::current_exe().unwrap())
-        .env("CUBECL_AUTOTUNE_LEVEL", "minimal")
-        .args(["--ignored", "--exact", "--nocapture"])
-        .arg("model::dfa::tests::devices_decode_alike")
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&child.stdout);
-    eprintln!("{words}{}", String::from_utf8_lossy(&child.stderr));
-    assert!(child.status.success() && words.contains("1 passed"));
-}
-
-#[test]
-#[ignore = "run by `both_devices_decode_alike`, in its environment"]
-fn devices_decode_alike() {
-    let opened = catch_unwind(|| {
-        let device = Device::wgpu(DeviceKind::DefaultDevice);
-        let one: f32 = Tensor::<1>::ones([1], &device).into_scalar();
-        assert_eq!(one, 1.0);
-        device
-    });
-    let Ok(wgpu) = opened else {
-        eprintln!("skipped: no adapter");
-        return;
-    };
-    let begin = std::time::Instant::now();
-    let (on_cpu, on_wgpu) = (seen_on(&Device::flex()), seen_on(&wgpu));
-    let apart = on_cpu.iter().zip(&on_wgpu).map(|(a, b)| (a - b).abs());
-    let apart = apart.fold(0.0, f32::max);
-    println!("{apart:.1e} apart, {:.1?}", begin.elapsed());
-    assert!(on_cpu.len() == on_wgpu.len() && apart < 1e-3);
 }
