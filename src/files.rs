@@ -48,6 +48,11 @@ pub fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes, such as a hash, as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),

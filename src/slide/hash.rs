@@ -7,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::SlideHash;
+use crate::files::hex;
 
 /// Up to this length the whole file is hashed: well below a second.
 const WHOLE_UP_TO_BYTES: u64 = 64 << 20;
@@ -60,10 +61,6 @@ fn feed(hasher: &mut Sha256, mut reader: impl Read) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,23 @@
-//! `parfocal bench`: how quickly tiles come and how smoothly the window moves, on this machine.
+//! `parfocal bench`: how quickly tiles come and how smoothly the window moves, on this machine;
+//! and `parfocal bench dfa`: modes of the attention bias against each other.
 
 mod delivery;
+mod dfa;
 mod journey;
 mod report;
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::slide::argument::DEMO;
 
 /// Measure tile delivery and a scripted journey through slides.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Slides to travel through; none takes the built-in demo and a pyramid file made from it.
     #[arg(value_name = "SLIDE")]
     slides: Vec<PathBuf>,
@@ -25,6 +30,11 @@ pub struct BenchArgs {
     /// How often each journey is made; medians are reported.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=50))]
     repeats: u32,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Dfa(dfa::DfaArgs),
 }
 
 fn parse_size(text: &str) -> Result<[u32; 2], String> {
@@ -42,6 +52,9 @@ fn parse_size(text: &str) -> Result<[u32; 2], String> {
 /// # Errors
 /// When a slide can't be opened or there is no graphics adapter.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
+    if let Some(What::Dfa(args)) = &args.what {
+        return dfa::run(args);
+    }
     let scratch = tempfile::tempdir()?;
     let mut slides = args.slides.clone();
     if slides.is_empty() {

@@ -51,6 +51,9 @@ pub struct DfaArgs {
     /// Which part of the split: training, validation or test.
     #[arg(long, default_value = "test", value_parser = part)]
     part: Part,
+    /// Another fold than the file's, from 0, where it has [data.folds].
+    #[arg(long, value_name = "N")]
+    fold: Option<usize>,
     /// Scales, µm/px: 1 is 10x, 0.25 is 40x.
     #[arg(long, value_delimiter = ',', default_value = "1.0")]
     mpp: Vec<f64>,
@@ -75,7 +78,8 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     if let Some(odd) = args.mpp.iter().find(|mpp| !(0.05..=1000.0).contains(*mpp)) {
         bail!("--mpp {odd}: expected a scale of 0.05 to 1000 µm/px");
     }
-    let file: TrainFile = read_toml(&args.config)?;
+    let mut file: TrainFile = read_toml(&args.config)?;
+    file.choose_fold(args.fold)?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let bar = work_progress::bar("images");

@@ -35,6 +35,9 @@ pub struct DfaArgs {
     /// Another seed than the file's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Another fold than the file's, from 0, where it has [data.folds].
+    #[arg(long, value_name = "N")]
+    fold: Option<usize>,
 }
 
 pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
@@ -42,6 +45,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     let mut file: TrainFile = read_toml(&common.config)?;
     file.run.mode = args.mode.unwrap_or(file.run.mode);
     file.run.seed = args.seed.unwrap_or(file.run.seed);
+    file.choose_fold(args.fold)?;
     let device = common.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let mut display = Display::new(file.run.steps);

@@ -53,6 +53,7 @@ fn modes(table: &BenchTable) -> String {
         "difference, points",
         "pairs",
         "difference, interval for all modes at once",
+        "chosen on validation",
         "training, s",
     ]);
     for mode in &table.modes {
@@ -64,10 +65,20 @@ fn modes(table: &BenchTable) -> String {
             points(mode.difference.as_ref()),
             pairs.map_or("–".to_owned(), |pairs| pairs.to_string()),
             points(mode.difference_of_all.as_ref()),
+            chosen(mode),
             shown(mode.seconds.as_ref(), 1.0, 0),
         ]);
     }
     text + "\n"
+}
+
+/// α or τ, rotation by rotation.
+fn chosen(mode: &ModeRow) -> String {
+    if mode.chosen.is_empty() {
+        return "–".to_owned();
+    }
+    let values: Vec<String> = mode.chosen.values().map(f64::to_string).collect();
+    values.join(", ")
 }
 
 fn names(table: &BenchTable, of: fn(&ModeRow) -> &Vec<GroupRow>) -> Vec<&str> {
@@ -171,9 +182,14 @@ fn notes(table: &BenchTable) -> String {
             .to_owned(),
     ];
     if table.rotations.len() > 1 {
+        let roles = table.modes.iter().any(|mode| !mode.roles.is_empty());
+        let blocks = match roles {
+            true => "rotations of the roles over the classes (Latin square)",
+            false => "folds",
+        };
         notes.push(format!(
-            "Each value is the mean over {} rotations of the roles over the classes (Latin \
-             square) first; correlations are over the classes of all rotations of a seed.",
+            "Each value is the mean over {} {blocks} first; correlations are over the classes of \
+             all of them of a seed.",
             table.rotations.len()
         ));
     }

@@ -30,6 +30,9 @@ pub struct RunResult {
     pub seconds: f64,
     /// Mean Dice of the classes that have one, 0–1.
     pub macro_dice: f64,
+    /// α or τ, where it was chosen on validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<f64>,
     /// Each class, in the order of the indices.
     pub classes: Vec<ClassRun>,
 }

@@ -57,6 +57,8 @@ pub struct ModeRow {
     pub difference_of_all: Option<Figure>,
     /// Seconds of training.
     pub seconds: Option<Figure>,
+    /// α or τ by rotation, where it was chosen on validation.
+    pub chosen: BTreeMap<usize, f64>,
     /// Each class, over all roles that it had.
     pub classes: Vec<GroupRow>,
     /// Each role, over all classes that had it; empty without roles.
@@ -239,6 +241,7 @@ impl<'a> Groups<'a> {
             difference: Figure::of(differences.clone()),
             difference_of_all: Figure::at(differences, confidence),
             seconds: figure(&runs.by_seed(&|run| Some(run.seconds))),
+            chosen: runs.settings(),
             classes: class_rows.collect(),
             roles: role_rows.collect(),
             correlations: correlations(runs),

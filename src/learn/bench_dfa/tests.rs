@@ -56,6 +56,7 @@ fn run(key: RunKey, gain: f64) -> RunResult {
         settings: "sha256:22".to_owned(),
         program: "parfocal 0".to_owned(),
         seconds: 60.0,
+        setting: has_bias.then_some(0.5),
         macro_dice: dice.iter().sum::<f64>() / dice.len() as f64,
         classes,
     }

@@ -39,6 +39,13 @@ impl<'a> ModeRuns<'a> {
         self.seeds.keys().copied().collect()
     }
 
+    /// What was chosen on validation, by rotation; equal for all seeds.
+    pub(super) fn settings(&self) -> BTreeMap<usize, f64> {
+        let runs = self.seeds.values().flatten();
+        runs.filter_map(|run| Some((run.key.rotation, run.setting?)))
+            .collect()
+    }
+
     /// The value of each seed: the mean over its rotations. A seed of which a rotation has no value
     /// is left out.
     pub(super) fn by_seed(&self, value: &dyn Fn(&RunResult) -> Option<f64>) -> BTreeMap<u64, f64> {

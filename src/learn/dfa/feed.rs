@@ -1,4 +1,4 @@
-//! Batches for training: fresh crops each step, or tokens of crops that were encoded once.
+//! Batches for training: fresh crops each step, or crops that were made (and encoded) once.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use rand::seq::index;
 use super::batch::{Input, LabelledBatch};
 use super::scene::Scene;
 use crate::learn::sampling::key::{Use, keyed};
-use crate::learn::sets::{CropBatch, CropConfig, CropLoader, Crops, SetError};
+use crate::learn::sets::{CropConfig, CropLoader, Crops, SetError};
 use crate::learn::values;
 use crate::model::Encoder;
 use crate::model::config::ConfigError;
@@ -42,7 +42,7 @@ pub enum Feed {
     Tiles(CropLoader),
     /// Tokens of fresh crops, encoded as they come.
     Fresh(CropLoader, Box<Encoder>, Device),
-    /// Tokens of crops that were encoded once.
+    /// Crops that were made once.
     Kept(Kept),
 }
 
@@ -82,9 +82,8 @@ impl Feed {
             }
             Self::Fresh(loader, encoder, device) => {
                 let crops = loader.next_batch()?;
-                let (values, count) = tokens(encoder, &crops, device)?;
                 Ok(LabelledBatch {
-                    input: Input::Tokens { values, count },
+                    input: tokens(encoder, crops.tiles, crops.tile_px, device)?,
                     labels: crops.labels,
                     tile_px: crops.tile_px,
                 })
@@ -100,65 +99,57 @@ fn all_crops(scene: &Scene, config: &CropConfig) -> Result<Arc<Crops>, SetError>
     Ok(Arc::new(crops))
 }
 
-/// Tokens of all crops of a batch, \[B, g², De\], and g².
-fn tokens(
+/// Tokens of tiles \[B, 3, S, S\].
+pub(super) fn tokens(
     encoder: &Encoder,
-    crops: &CropBatch,
+    tiles: Vec<f32>,
+    side: usize,
     device: &Device,
-) -> Result<(Vec<f32>, usize), FeedError> {
-    let side = crops.tile_px;
-    let count = crops.labels.len() / (side * side).max(1);
-    let data = TensorData::new(crops.tiles.clone(), [count, 3, side, side]);
-    let tiles = Tensor::<4>::from_data(data, device);
+) -> Result<Input, FeedError> {
+    let batch = tiles.len() / (3 * side * side).max(1);
+    let tiles = Tensor::<4>::from_data(TensorData::new(tiles, [batch, 3, side, side]), device);
     let seen = forward_in_parts(encoder, &tiles, parts_for(device))?.tokens;
-    let [_, grid, _] = seen.dims();
+    let [_, count, _] = seen.dims();
     let values = values::read(seen).map_err(FeedError::Device)?;
-    Ok((values, grid))
+    Ok(Input::Tokens { values, count })
 }
 
-/// Crops that were augmented and encoded once, in memory: an experiment of many runs on a frozen
-/// encoder need not encode again. Tokens are kept as f32.
+/// Crops that were augmented once, and encoded once where the encoder is frozen, in memory: an
+/// experiment of many runs need not make them again. Values are kept as f32.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    tokens: Vec<f32>,
+    input: Input,
     labels: Vec<u8>,
-    count: usize,
     crops: usize,
     tile_px: usize,
     batch: usize,
 }
 
 impl Kept {
-    /// Encodes `wanted` crops, rounded up to whole batches, drawn by `seed`. `progress` hears of
-    /// crops.
+    /// Makes `wanted` crops, rounded up to whole batches, drawn by `seed`; tiles where the encoder
+    /// is trained too, else tokens. `progress` hears of crops.
     ///
     /// # Errors
     /// When a crop can't be made or encoded, or `progress` breaks.
-    pub fn encode(
+    pub fn make(
         scene: &Scene,
         config: &CropConfig,
-        wanted: usize,
-        seed: u64,
+        (wanted, seed): (usize, u64),
+        fine_tunes: bool,
         device: &Device,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Self, FeedError> {
         let batches = wanted.div_ceil(config.samples).max(1);
-        let crops = all_crops(scene, config)?;
-        let mut loader = CropLoader::start(crops, seed, 0, LOADERS, AHEAD)?;
+        let mut feed = Feed::fresh(scene, config, seed, 0, fine_tunes, device)?;
         let mut kept = Self {
-            tokens: Vec::new(),
+            input: Input::Tiles(Vec::new()),
             labels: Vec::new(),
-            count: 0,
             crops: batches * config.samples,
             tile_px: config.tile_px,
             batch: config.samples,
         };
         for done in 1..=batches {
-            let crops = loader.next_batch()?;
-            let (values, count) = tokens(&scene.encoder, &crops, device)?;
-            kept.tokens.extend(values);
-            kept.labels.extend(crops.labels);
-            kept.count = count;
+            kept.push(feed.batch(seed, done as u64 - 1)?);
             let sides = [done, batches].map(|n| (n * config.samples) as u64);
             if progress(sides[0], sides[1]).is_break() {
                 return Err(FeedError::Cancelled);
@@ -167,24 +158,37 @@ impl Kept {
         Ok(kept)
     }
 
+    fn push(&mut self, batch: LabelledBatch) {
+        match (&mut self.input, batch.input) {
+            (Input::Tokens { values, .. }, Input::Tokens { values: more, .. })
+            | (Input::Tiles(values), Input::Tiles(more)) => values.extend(more),
+            // The first batch says which of the two it is.
+            (input, first) => *input = first,
+        }
+        self.labels.extend(batch.labels);
+    }
+
     /// A random batch of different crops; it depends on seed and step alone.
     pub fn batch(&self, seed: u64, step: u64) -> LabelledBatch {
         let mut rng = keyed(seed, step, 0, Use::KeptCrops);
-        let drawn = index::sample(&mut rng, self.crops, self.batch);
-        let (each, area) = (self.tokens.len() / self.crops, self.tile_px.pow(2));
-        let mut values = Vec::with_capacity(self.batch * each);
-        let mut labels = Vec::with_capacity(self.batch * area);
-        for crop in drawn.iter() {
-            values.extend_from_slice(&self.tokens[crop * each..][..each]);
-            labels.extend_from_slice(&self.labels[crop * area..][..area]);
-        }
+        let drawn = index::sample(&mut rng, self.crops, self.batch).into_vec();
         LabelledBatch {
-            input: Input::Tokens {
-                values,
-                count: self.count,
+            input: match &self.input {
+                Input::Tiles(values) => Input::Tiles(some(values, &drawn, self.crops)),
+                Input::Tokens { values, count } => Input::Tokens {
+                    values: some(values, &drawn, self.crops),
+                    count: *count,
+                },
             },
-            labels,
+            labels: some(&self.labels, &drawn, self.crops),
             tile_px: self.tile_px,
         }
     }
+}
+
+/// The values of some of `all` equal parts.
+fn some<T: Copy>(values: &[T], drawn: &[usize], all: usize) -> Vec<T> {
+    let each = values.len() / all.max(1);
+    let of = |part: &usize| &values[part * each..][..each];
+    drawn.iter().flat_map(of).copied().collect()
 }

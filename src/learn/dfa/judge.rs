@@ -157,7 +157,7 @@ pub fn judge(
         let id = &scene.set.items()[item].id;
         let image = scene.set.read(item)?;
         for (scale, &mpp) in scales.iter_mut().zip(&config.mpp) {
-            let image = shown(&image, id, mpp, config)?;
+            let image = shown(&image, id, mpp, config.upsample)?;
             add_model(&mut scale.model, predictor, (id, &image), config, &mut seen)?;
             add_floor(&mut scale.floor, &scale.colour, (id, &image))?;
         }
@@ -214,7 +214,7 @@ fn fit_colours(
         let id = &scene.set.items()[item].id;
         let image = scene.set.read(item)?;
         for (fit, &mpp) in fits.iter_mut().zip(&config.mpp) {
-            let image = shown(&image, id, mpp, config)?;
+            let image = shown(&image, id, mpp, config.upsample)?;
             fit.add(id, &image.rgb, &image.mask)?;
         }
         tell()?;
@@ -241,13 +241,16 @@ fn check(scene: &Scene, judged: &Judged, config: &JudgeConfig) -> Result<(), Jud
 }
 
 /// An image at a scale.
-fn shown(
+///
+/// # Errors
+/// When it is too coarse.
+pub(super) fn shown(
     image: &Labelled,
     id: &str,
     mpp: f64,
-    config: &JudgeConfig,
+    upsample: f64,
 ) -> Result<Labelled, JudgeError> {
-    let image = image.at_mpp(mpp, config.upsample);
+    let image = image.at_mpp(mpp, upsample);
     match (image.mpp / mpp - 1.0).abs() < 1e-6 {
         true => Ok(image),
         false => Err(JudgeError::TooCoarse {

@@ -47,6 +47,12 @@ pub fn focal(said: &Said, target: &Target, weights: Tensor<1>) -> Tensor<1> {
 /// Soft Dice over the batch, 1 − 2 Σ p t / (Σ p + Σ t), mean over the classes in it. A class that
 /// no pixel of the batch has is left out: it has nothing to overlap with.
 pub fn soft_dice(said: &Said, target: &Target) -> Tensor<1> {
+    let (dice, present) = soft_dice_by_class(said, target);
+    (dice * present.clone()).sum() / (present.sum() + SMALL)
+}
+
+/// Each class's soft Dice loss, \[K\], and 1 where a pixel of the batch has it, else 0.
+pub fn soft_dice_by_class(said: &Said, target: &Target) -> (Tensor<1>, Tensor<1>) {
     let over_pixels = |x: Tensor<4>| -> Tensor<1> {
         let [batch, classes, rows, columns] = x.dims();
         let x = x.reshape([batch, classes, rows * columns]);
@@ -57,7 +63,7 @@ pub fn soft_dice(said: &Said, target: &Target) -> Tensor<1> {
     let there = over_pixels(target.shares.clone());
     let present = there.clone().greater_elem(0.0).float().cast(there.dtype());
     let dice = both * 2.0 / (said + there + SMALL);
-    ((dice.neg() + 1.0) * present.clone()).sum() / (present.sum() + SMALL)
+    (dice.neg() + 1.0, present)
 }
 
 /// Mean squared error of the foretold IoU \[B, K\] against that of the classes chosen, over the

@@ -16,6 +16,7 @@ use super::scene::{Scene, SceneConfig, SceneError};
 use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::log::Log;
 use crate::learn::run_folder::{Ended, FolderError, RunFolder};
+use crate::learn::sets::SetError;
 use crate::model::dfa::weights::{ClassLabel, DecoderCard};
 use crate::model::dfa::{BiasError, ClassBias};
 use crate::model::weights::{self, WeightsError};
@@ -38,13 +39,32 @@ pub struct TrainFile {
     pub run: DfaConfig,
     /// The data and the encoder.
     pub data: SceneConfig,
-    /// Crops that are encoded once and kept, where the encoder is frozen; 0 takes fresh ones at
-    /// every step.
+    /// Crops that are made once and kept, encoded where the encoder is frozen; 0 takes fresh ones
+    /// at every step.
     #[serde(default)]
     pub kept_crops: usize,
     /// Dice of each class by a first model, in the order of the classes: for mode `difficulty`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_dice: Option<Vec<f64>>,
+}
+
+impl TrainFile {
+    /// Takes fold `number` where one is given.
+    ///
+    /// # Errors
+    /// When the file has no folds.
+    pub fn choose_fold(&mut self, number: Option<usize>) -> Result<(), SetError> {
+        match (number, &self.data.folds) {
+            (Some(number), None) => {
+                let expected = "can be chosen only where the file has [data.folds]";
+                Err(SetError::setting("fold", number, expected))
+            }
+            (number, _) => {
+                self.data.fold = number.unwrap_or(self.data.fold);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Why a run stopped or never began.
@@ -159,11 +179,12 @@ fn feed(
     progress: &mut Progress<'_>,
 ) -> Result<Feed, FeedError> {
     let (crops, seed, fine_tunes) = (&file.data.crops, file.run.seed, file.run.fine_tunes());
-    if file.kept_crops == 0 || fine_tunes {
+    if file.kept_crops == 0 {
         return Feed::fresh(scene, crops, seed, first, fine_tunes, device);
     }
     let told = &mut |done, all| progress(&Doing::Encoding(done, all));
-    let kept = Kept::encode(scene, crops, file.kept_crops, seed, device, told)?;
+    let wanted = (file.kept_crops, seed);
+    let kept = Kept::make(scene, crops, wanted, fine_tunes, device, told)?;
     Ok(Feed::Kept(kept))
 }
 

@@ -8,8 +8,10 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::files::hex;
 use crate::learn::sets::{
-    Census, CropConfig, MaskSet, SetConfig, SetError, Split, SplitConfig, census, split,
+    Census, CropConfig, FoldConfig, MaskSet, SetConfig, SetError, Split, SplitConfig, census,
+    folds, split,
 };
 use crate::model::Encoder;
 use crate::model::weights::{self, WeightsError};
@@ -25,9 +27,35 @@ pub struct SceneConfig {
     /// How it is split.
     #[serde(default)]
     pub split: SplitConfig,
+    /// Folds in place of that split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<FoldConfig>,
+    /// Which of the folds, from 0.
+    #[serde(default)]
+    pub fold: usize,
     /// How training crops are taken.
     #[serde(default)]
     pub crops: CropConfig,
+}
+
+impl SceneConfig {
+    /// The parts of the set.
+    ///
+    /// # Errors
+    /// When it can't be split so, or has not as many folds.
+    pub fn split_of(&self, set: &dyn MaskSet) -> Result<Split, SetError> {
+        let Some(config) = &self.folds else {
+            return split(set, &self.split);
+        };
+        let mut all = folds(set, config)?;
+        match self.fold < all.len() {
+            true => Ok(all.swap_remove(self.fold)),
+            false => {
+                let expected = format!("must be below the number of folds, {}", all.len());
+                Err(SetError::setting("fold", self.fold, expected))
+            }
+        }
+    }
 }
 
 /// Data or weights that can't be used.
@@ -77,7 +105,7 @@ impl Scene {
         let encoder = weights::load(&path, device)?;
         let encoder_sha256 = weights::hash_of(&path)?;
         let set = config.set.open(base)?;
-        let split = split(set.as_ref(), &config.split)?;
+        let split = config.split_of(set.as_ref())?;
         let census = census(set.as_ref(), progress)?;
         let remarks = census.check(set.as_ref(), &split)?;
         Ok(Self {
@@ -99,18 +127,19 @@ impl Scene {
         for (n, item) in self.set.items().iter().enumerate() {
             hash.update(format!("\n{} {:?}", item.id, self.census.item(n)));
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&hash.finalize())
     }
 
     /// What a continued run must share with this one, in words that can be compared.
     pub fn words(&self, config: &SceneConfig) -> String {
         let crops = toml::to_string(&config.crops).unwrap_or_default();
-        let (split, encoder) = (&config.split, &self.encoder_sha256);
+        let encoder = &self.encoder_sha256;
+        let split = match &config.folds {
+            Some(folds) => format!("fold {} of {folds:?}", config.fold),
+            None => format!("{:?}", config.split),
+        };
         format!(
-            "{}\n{split:?}\n{crops}\nencoder {encoder}",
+            "{}\n{split}\n{crops}\nencoder {encoder}",
             self.set.provenance()
         )
     }

@@ -135,7 +135,7 @@ impl SetError {
     }
 
     /// A setting that must be `expected`.
-    pub(super) fn setting(
+    pub(in crate::learn) fn setting(
         setting: &'static str,
         value: impl std::fmt::Debug,
         expected: impl Into<String>,

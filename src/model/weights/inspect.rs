@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::tensor_file::TensorFile;
 use super::{NOTE, WeightsError, config_of, fitting, is_ours, stated_format};
+use crate::files::hex;
 use crate::model::config::EncoderConfig;
 use crate::model::dfa::DecoderConfig;
 use crate::model::dfa::weights::{self as decoder, DecoderCard};
@@ -127,7 +128,7 @@ pub fn hash_of(path: &Path) -> Result<String, WeightsError> {
         path: path.to_owned(),
         source,
     })?;
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash))
 }
 
 /// The writer's notes; a foreign file's whole metadata.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::hash::{Draws, mix};
+use crate::files::hex;
 
 /// Changes whenever the same spec would give other pixels.
 pub const FORMULA_VERSION: u32 = 2;
@@ -381,10 +382,7 @@ pub fn preset_knobs_hash() -> String {
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

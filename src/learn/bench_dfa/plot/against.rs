@@ -59,7 +59,8 @@ fn logarithmic_ticks() -> Vec<(f64, String)> {
 /// # Errors
 /// When it can't be drawn.
 pub fn bias_against_plot(table: &BenchTable) -> Result<Option<String>, PlotError> {
-    let varies = |mode: &&ModeRow| !mode.correlations.is_empty();
+    let moved = |point: &BiasPoint| point.learned.abs() > 1e-9;
+    let varies = |mode: &&ModeRow| mode.points.iter().any(moved);
     let modes: Vec<&ModeRow> = table.modes.iter().filter(varies).collect();
     if modes.is_empty() {
         return Ok(None);
