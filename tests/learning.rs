@@ -63,6 +63,27 @@ fn fails(output: &Output, words: &[&str]) {
     }
 }
 
+/// Starts a run in the folder `cut` and kills it after some lines of its log, before `last` is there.
+fn kill_on_the_way(folder: &Path, args: &str, last: &str) {
+    let mut killed = Process::new(env!("CARGO_BIN_EXE_parfocal"))
+        .current_dir(folder)
+        .args(args.split(' '))
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let log = folder.join("cut/log.csv");
+    let lines = || std::fs::read_to_string(&log).map_or(0, |text| text.lines().count());
+    while lines() < 4 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let late = folder.join("cut").join(last).exists();
+    assert!(!late, "killed too late to test anything");
+}
+
 #[test]
 fn a_run_trains_is_killed_resumes_and_its_weights_are_used() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,26 +94,8 @@ fn a_run_trains_is_killed_resumes_and_its_weights_are_used() {
     assert_eq!(printed.trim(), "whole/encoder.safetensors");
 
     // Killed somewhere in the middle, then gone on with: the same weights, bit for bit.
-    let mut killed = Process::new(env!("CARGO_BIN_EXE_parfocal"))
-        .current_dir(folder.path())
-        .args([
-            "train", "mad", "--config", "mad.toml", "--out", "cut", "--device", "cpu",
-        ])
-        .stderr(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let began = Instant::now();
-    let lines = || std::fs::read_to_string(at("cut/log.csv")).map_or(0, |t| t.lines().count());
-    while lines() < 4 && began.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    assert!(
-        !at("cut/encoder.safetensors").exists(),
-        "killed too late to test anything"
-    );
+    let args = "train mad --config mad.toml --out cut --device cpu";
+    kill_on_the_way(folder.path(), args, "encoder.safetensors");
     fails(&train(folder.path(), "cut", &[]), &["--resume"]);
     succeeds(&train(folder.path(), "cut", &["--resume"]));
     let bytes = |name: &str| std::fs::read(at(name)).unwrap();
@@ -187,19 +190,12 @@ fn an_encoder_is_evaluated_beside_its_floors() {
     );
 }
 
-/// From a set and an encoder to a decoder and its report; killed nowhere, since the run itself is
-/// the one that `a_run_trains_…` kills.
-#[test]
-fn a_decoder_is_trained_and_judged() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    let encoder = Encoder::new(&little(), 2, &Device::flex()).unwrap();
-    parfocal::model::weights::save(&encoder, &Default::default(), &at("e.safetensors")).unwrap();
-    let settings = "
+const DECODER_SETTINGS: &str = "
 kept_crops = 24
 [run]
 seed = 1
 steps = 4
+checkpoint_minutes = 0.0
 [data]
 encoder = \"e.safetensors\"
 [data.set]
@@ -213,7 +209,76 @@ regions = 1
 tile_px = 64
 samples = 4
 ";
-    std::fs::write(at("dfa.toml"), settings).unwrap();
+
+/// A folder with an encoder and the settings of a decoder's training.
+fn decoder_folder(settings: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let encoder = Encoder::new(&little(), 2, &Device::flex()).unwrap();
+    let path = folder.path().join("e.safetensors");
+    parfocal::model::weights::save(&encoder, &Default::default(), &path).unwrap();
+    std::fs::write(folder.path().join("dfa.toml"), settings).unwrap();
+    folder
+}
+
+/// Killed at any moment and resumed, a decoder is the same bit for bit.
+#[test]
+fn a_decoder_is_killed_and_resumes() {
+    let folder = decoder_folder(&DECODER_SETTINGS.replace("steps = 4", "steps = 30"));
+    let train = |out: &str, more: &str| {
+        let args = format!("train dfa --config dfa.toml --out {out} --device cpu{more}");
+        parfocal(&args.split(' ').collect::<Vec<_>>(), folder.path())
+    };
+    succeeds(&train("whole", ""));
+    let args = "train dfa --config dfa.toml --out cut --device cpu";
+    kill_on_the_way(folder.path(), args, "decoder.safetensors");
+    fails(&train("cut", ""), &["--resume"]);
+    fails(&train("cut", " --resume --mode none"), &["checkpoint"]);
+    succeeds(&train("cut", " --resume"));
+    let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(bytes("whole/decoder.safetensors") == bytes("cut/decoder.safetensors"));
+    fails(&train("x", " --fold 1"), &["fold", "[data.folds]"]);
+    let wrong = format!("{DECODER_SETTINGS}\n[first_dice]\ntumor = 0.8\n");
+    std::fs::write(folder.path().join("dfa.toml"), wrong).unwrap();
+    fails(
+        &train("y", " --mode difficulty"),
+        &["first_dice", "necrosis"],
+    );
+}
+
+/// All modes of one command: a table, and nothing done twice.
+#[test]
+fn modes_are_compared() {
+    let folder = decoder_folder(&format!(
+        "seeds = [1, 2]\nmodes = [\"none\", \"dfa\"]\nfirst_seeds = [7]\n{}\n[tuning]\nalphas = []\n",
+        DECODER_SETTINGS
+    ));
+    let bench = |more: &str| {
+        let args = format!("bench dfa --config dfa.toml --out out --device cpu{more}");
+        parfocal(&args.split(' ').collect::<Vec<_>>(), folder.path())
+    };
+    fails(&bench(" --block 1"), &["--block 1"]);
+    let told = succeeds(&bench(""));
+    assert!(
+        told.contains("| none | 2 |") && told.contains("| dfa | 2 |"),
+        "{told}"
+    );
+    let runs = || std::fs::read_dir(folder.path().join("out/runs")).unwrap();
+    assert_eq!(runs().count(), 4);
+    let when = |entry: std::fs::DirEntry| entry.metadata().unwrap().modified().unwrap();
+    let before: Vec<_> = runs().map(|entry| when(entry.unwrap())).collect();
+    succeeds(&bench(""));
+    let after: Vec<_> = runs().map(|entry| when(entry.unwrap())).collect();
+    assert_eq!(before, after, "no training was run again");
+    for file in ["bench.md", "bench.json", "bench-dice.svg", "bench-bias.svg"] {
+        assert!(folder.path().join("out").join(file).exists(), "{file}");
+    }
+}
+
+/// From a set and an encoder to a decoder and its report.
+#[test]
+fn a_decoder_is_trained_and_judged() {
+    let folder = decoder_folder(DECODER_SETTINGS);
+    let at = |name: &str| folder.path().join(name);
     let train = |out: &str, more: &[&str]| {
         let base = [
             "train", "dfa", "--config", "dfa.toml", "--out", out, "--device", "cpu",

@@ -43,9 +43,10 @@ pub struct TrainFile {
     /// at every step.
     #[serde(default)]
     pub kept_crops: usize,
-    /// Dice of each class by a first model, in the order of the classes: for mode `difficulty`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_dice: Option<Vec<f64>>,
+    /// Dice of each class, by name, of a first model, such as a report of `eval dfa` has it: for mode
+    /// `difficulty`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_dice: BTreeMap<String, f64>,
 }
 
 impl TrainFile {
@@ -162,13 +163,33 @@ pub fn run(
 }
 
 fn begin(file: &TrainFile, scene: &Scene, device: &Device) -> Result<Trainer, RunError> {
+    let dice = first_dice(file, scene)?;
     let known = Known {
         fractions: &scene.fractions,
-        dice: file.first_dice.as_deref(),
+        dice: dice.as_deref(),
     };
     let width = scene.encoder.config().width;
     let encoder = Some(&scene.encoder);
     Ok(Trainer::new(&file.run, known, encoder, width, device)?)
+}
+
+/// The first model's Dice in the order of the classes; `None` where the file has none.
+fn first_dice(file: &TrainFile, scene: &Scene) -> Result<Option<Vec<f64>>, BiasError> {
+    if file.first_dice.is_empty() {
+        return Ok(None);
+    }
+    let names = scene.set.classes().names();
+    let given: Vec<&String> = file.first_dice.keys().collect();
+    let dice: Option<Vec<f64>> = names
+        .iter()
+        .map(|name| file.first_dice.get(name).copied())
+        .collect();
+    match dice {
+        Some(dice) if given.len() == names.len() => Ok(Some(dice)),
+        _ => Err(BiasError::Values(format!(
+            "first_dice for {given:?}, expected one for each of {names:?}"
+        ))),
+    }
 }
 
 fn feed(

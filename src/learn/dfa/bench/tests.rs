@@ -7,6 +7,7 @@ use super::config::Blocks;
 use super::{BenchFile, Doing, Plan, trace_plot};
 use crate::learn::bench_dfa::{BenchTable, Role};
 use crate::learn::dfa::mode::Mode;
+use crate::learn::dfa::run::TrainFile;
 use crate::model::config::EncoderConfig;
 use crate::model::{Encoder, weights};
 
@@ -203,4 +204,30 @@ fn settings_that_compare_nothing_are_refused() {
     assert!(wrong(|file| file.modes.push(Mode::Dfa)).contains("its own name"));
     assert!(wrong(|file| file.seeds.clear()).contains("seeds"));
     assert!(wrong(|file| file.run.steps = 0).contains("steps"));
+}
+
+/// Every settings file that ships is one that the program takes.
+#[test]
+fn the_files_that_ship_are_sound() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    for name in ["roles", "starvation", "kidney", "cortex"] {
+        let path = format!("docs/experiments/dfa-{name}.toml");
+        let file: BenchFile = toml::from_str(&text(&path)).unwrap();
+        file.check().unwrap();
+        for block in 0..4 {
+            file.data_of(block).unwrap().crops.validate().unwrap();
+        }
+    }
+    for path in [
+        "docs/experiments/bcss.toml",
+        "docs/experiments/crag.toml",
+        "docs/experiments/bdsa.toml",
+        "assets/decoder-brain.toml",
+        "assets/decoder-breast.toml",
+    ] {
+        let file: TrainFile = toml::from_str(&text(path)).unwrap();
+        file.run.check().unwrap();
+        file.data.crops.validate().unwrap();
+    }
 }
