@@ -159,6 +159,11 @@ impl Camera {
                 self.view.mirrored = !self.view.mirrored;
                 self.view.rotation_rad = -self.view.rotation_rad;
             }
+            CameraMove::Flip => {
+                // A mirror and half a turn.
+                self.view.mirrored = !self.view.mirrored;
+                self.view.rotation_rad = std::f64::consts::PI - self.view.rotation_rad;
+            }
             CameraMove::CenterOn(point) => {
                 self.view.center = point;
                 self.view.clamp_center(self.content);
@@ -245,6 +250,21 @@ mod tests {
         camera.restore(SlidePoint::new(f64::NAN, 0.0), 1.0, 0.0, false);
         camera.restore(SlidePoint::new(1.0, 0.0), 0.0, 0.0, false);
         assert_eq!(camera, before);
+    }
+
+    #[test]
+    fn flipping_swaps_top_and_bottom_and_twice_is_none() {
+        let mut camera = camera();
+        camera.apply(CameraMove::Rotate(0.5), None);
+        let point = camera.view.center + euclid::vec2(30.0, 70.0);
+        let at = |camera: &Camera| camera.view.screen_from_slide().transform_point(point);
+        let before = at(&camera);
+        camera.apply(CameraMove::Flip, None);
+        let flipped = at(&camera);
+        assert!((flipped.x - before.x).abs() < 1e-6);
+        assert!((flipped.y + before.y - camera.view.size.height).abs() < 1e-6);
+        camera.apply(CameraMove::Flip, None);
+        assert!((at(&camera) - before).length() < 1e-6);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub enum CameraMove {
     Upright,
     /// Mirror left to right.
     Mirror,
+    /// Mirror top to bottom.
+    Flip,
     /// Bring a slide point to the middle.
     CenterOn(SlidePoint),
 }

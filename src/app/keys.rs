@@ -168,6 +168,7 @@ pub const BINDINGS: &[Binding] = &[
         Action::Camera(CameraMove::Rotate(ROTATION_STEP)),
     ),
     plain("Turn", "Mirror", Key::X, Action::Camera(CameraMove::Mirror)),
+    plain("Turn", "Flip", Key::Y, Action::Camera(CameraMove::Flip)),
     plain(
         "Turn",
         "Upright",

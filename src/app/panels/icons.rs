@@ -21,6 +21,7 @@ pub enum Icon {
     RotateRight,
     /// Two halves about an upright axis.
     Mirror,
+    Flip,
     /// An arrow up from a base.
     Upright,
     /// One field.
@@ -101,6 +102,7 @@ pub fn paint(painter: &Painter, icon: Icon, square: Rect, colour: Color32) {
         Icon::RotateLeft => turn(painter, square, stroke, true),
         Icon::RotateRight | Icon::Reset => turn(painter, square, stroke, false),
         Icon::Mirror => mirror(painter, at, stroke),
+        Icon::Flip => mirror(painter, |x, y| at(y, x), stroke),
         Icon::Upright => {
             line(&[(0.5, 0.72), (0.5, 0.05)]);
             line(&[(0.22, 0.34), (0.5, 0.05), (0.78, 0.34)]);
