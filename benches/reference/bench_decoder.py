@@ -7,7 +7,8 @@ The `tiny` encoder on tiles of 128 px, `decoder.py` on it, one batch, f32, two t
 decode" ends at the mask logits, four to a token's side; "decode" begins where the bias first comes
 in; "to tile" brings the logits to the tile's pixels.) The rounds take turns in an order that
 changes, so that a machine that is busy for a while is busy for all; a ratio is taken within its
-round. Prints a Markdown table of medians over rounds, with the lowest and the highest, and JSON.
+round. Prints a Markdown table of medians over rounds, with the lowest and the highest and, after a
+comma, the ratio of each program's fastest round, which other load disturbs least; and JSON.
 """
 
 import argparse
@@ -152,7 +153,8 @@ def table(times, classes):
         cells = [f"{1e3 / statistics.median(times[program, part]):.0f}" for program in programs]
         for other in others if has_ours else []:
             pairs = zip(times[other, part], times["Parfocal", part])
-            cells.append(middle([theirs / own for theirs, own in pairs]))
+            best = min(times[other, part]) / min(times["Parfocal", part])
+            cells.append(middle([theirs / own for theirs, own in pairs]) + f", {best:.2f}")
         print(f"| {part} | " + " | ".join(cells) + " |")
     if has_ours:
         whole, decode = times["Parfocal", PARTS[0]], times["Parfocal", PARTS[1]]
