@@ -76,6 +76,17 @@ def built(c, classes, grid):
     return decoder, tensors
 
 
+def in_order(path):
+    """Puts the notes in a file's header in order: safetensors writes them in any."""
+    whole = path.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode().ljust(length)
+    assert len(text) == length
+    path.write_bytes(whole[:8] + text + whole[8 + length :])
+
+
 def main():
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -105,6 +116,7 @@ def main():
             )
             halves = {key: value.half() for key, value in tensors.items()}
             save_file(halves, FOLDER / f"{name}.safetensors", metadata=said)
+            in_order(FOLDER / f"{name}.safetensors")
 
 
 if __name__ == "__main__":
