@@ -1,6 +1,9 @@
 //! The decoder as a whole: where the bias acts, and that it acts as the method says (methods 1.5).
 
+use std::time::Instant;
+
 use burn::module::{Module as _, ModuleMapper, Param};
+use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -357,5 +360,51 @@ fn finite_differences_agree_with_the_gradient_of_the_bias() {
             (found - difference).abs() < 1e-5 * found.abs().max(0.1),
             "class {class}: gradient {found}, finite difference {difference}"
         );
+    }
+}
+
+/// Most memory that this process has held, MiB; only Linux tells.
+fn most_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? / 1024)
+}
+
+#[test]
+#[ignore = "says what sam-path costs at its true size, in a process of its own"]
+fn what_sam_path_costs() {
+    let (classes, grid) = (7, 8);
+    let config = DecoderConfig::sam_path();
+    let count = |batch: usize| [batch, grid * grid, config.encoder_width];
+    let say = |what: &str, begin: Instant, batch: usize| {
+        let ms = begin.elapsed().as_secs_f64() * 1e3;
+        println!(
+            "{what}, {batch} tiles: {ms:.0} ms, at most {:?} MiB so far",
+            most_mib()
+        );
+    };
+    let device = Device::flex();
+    let decoder = Decoder::new(&config, classes, 1, &device).unwrap();
+    println!("{} parameters, {:?} MiB", decoder.num_params(), most_mib());
+    for batch in [1, 1, 16, 16] {
+        let tokens = Tensor::ones(count(batch), &device);
+        let begin = Instant::now();
+        let features = decoder.start(tokens).unwrap();
+        let decoded = decoder.decode(&features, Tensor::zeros([classes], &device));
+        values(to_tile(decoded.unwrap().logits, 128));
+        say("forward", begin, batch);
+    }
+    let device = device.autodiff();
+    let mut decoder = Decoder::new(&config, classes, 1, &device).unwrap();
+    let mut optimizer = AdamWConfig::new().init();
+    for batch in [1, 1, 16, 16] {
+        let tokens = Tensor::ones(count(batch), &device);
+        let begin = Instant::now();
+        let features = decoder.start(tokens).unwrap();
+        let decoded = decoder.decode(&features, Tensor::zeros([classes], &device));
+        let tile = to_tile(decoded.unwrap().logits, 128);
+        let grads = GradientsParams::from_grads(tile.powi_scalar(2).mean().backward(), &decoder);
+        decoder = optimizer.step(1e-4, decoder, grads);
+        say("forward, backward and AdamW", begin, batch);
     }
 }

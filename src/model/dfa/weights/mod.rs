@@ -2,6 +2,8 @@
 //! the decoder belongs to in the metadata.
 
 mod card;
+#[cfg(test)]
+mod fidelity_tests;
 mod names;
 #[cfg(test)]
 mod tests;
