@@ -1,7 +1,7 @@
 //! Parfocal: a whole-slide viewer whose overlay stays in focus when the magnification changes.
 //!
 //! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`, and
-//! `slide`, `model` ← `learn` ← `cli`. `files` serves all of them.
+//! `slide`, `model` ← `segment`, `learn` ← `cli`. `files` serves all of them.
 
 pub mod app;
 pub mod cli;
@@ -11,5 +11,6 @@ pub mod gpu;
 pub mod jobs;
 pub mod learn;
 pub mod model;
+pub mod segment;
 pub mod slide;
 pub mod tiles;

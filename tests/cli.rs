@@ -235,7 +235,7 @@ fn files_that_can_not_be_opened_or_written_are_named() {
     assert_fails_naming(&render(Path::new("no/such.svs"), &out, &[]), "no/such.svs");
     let nowhere = folder.path().join("no-folder").join("out.png");
     assert_fails_naming(&render(&path, &nowhere, &["--size", "9x9"]), "no-folder");
-    assert_fails_naming(&render(&path, &path, &[]), "is the slide itself");
+    assert_fails_naming(&render(&path, &path, &[]), "name another output");
     let text = folder.path().join("text.svs");
     std::fs::write(&text, "not a slide").unwrap();
     assert_fails_naming(

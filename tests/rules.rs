@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use. `main.rs` and `lib.rs` tie them together.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("files", &[]),
     ("geometry", &[]),
     ("slide", &["files", "geometry"]),
     ("tiles", &["geometry", "slide"]),
     ("gpu", &["geometry", "slide", "tiles"]),
     ("model", &["files"]),
+    ("segment", &["files", "geometry", "slide", "model"]),
     ("learn", &["files", "geometry", "slide", "model"]),
     ("jobs", &["geometry", "slide", "learn"]),
     (
@@ -20,7 +21,8 @@ const ALLOWED: [(&str, &[&str]); 10] = [
     (
         "cli",
         &[
-            "files", "geometry", "slide", "tiles", "gpu", "model", "learn", "jobs", "app",
+            "files", "geometry", "slide", "tiles", "gpu", "model", "segment", "learn", "jobs",
+            "app",
         ],
     ),
 ];

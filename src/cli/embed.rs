@@ -1,27 +1,22 @@
 //! `parfocal embed`: embeddings of a slide's tissue as a file that numpy opens.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::{anyhow, ensure};
 use clap::Args;
 
 use super::compute::DeviceChoice;
 use super::interrupt::stop_on_ctrl_c;
-use super::{output, parse, work_progress};
+use super::{output, parse, slide, work_progress};
 use crate::geometry::{Magnification, Mpp};
 use crate::jobs::on_compute_thread;
 use crate::learn::embed::{EmbedOptions, Region, embed_slide};
-use crate::model::weights;
-use crate::slide::SlideSource;
-use crate::slide::argument::open_argument;
-use crate::slide::scaled::Scaled;
+use crate::model::shipped;
+use crate::model::weights::{self, WeightsSource};
 
 const EXAMPLES: &str = "\
 Examples:
-  parfocal embed a.svs --mag 10 --weights tiny.safetensors -o a.npz
+  parfocal embed a.svs --mag 10 -o a.npz
   parfocal embed a.svs --mag 20 --region 1000,800,2000,1500 --tokens --weights w.safetensors -o a.npz
 
 In Python: a = numpy.load('a.npz'); a['cls'] is N x D, a['positions_um'] N x 2 (middle of each tile,
@@ -38,9 +33,9 @@ pub struct EmbedArgs {
     /// The .npz file to write; one that exists is replaced.
     #[arg(short, long, value_name = "FILE", value_parser = npz_path)]
     output: PathBuf,
-    /// The encoder's weights.
-    #[arg(long, value_name = "FILE")]
-    weights: PathBuf,
+    /// The encoder: tiny, which ships, or a weights file.
+    #[arg(long, value_name = "WEIGHTS", default_value = shipped::ENCODER.name, value_parser = encoder)]
+    weights: WeightsSource,
     /// Magnification of the tiles: 10x is 1 µm a px. Never finer than the slide.
     #[arg(long, default_value = "10", value_parser = parse::magnification)]
     mag: f64,
@@ -63,7 +58,7 @@ pub struct EmbedArgs {
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
     /// Microns per level-0 px, for a slide that does not state them or states them wrong.
-    #[arg(long, alias = "mpp", value_name = "MPP", value_parser = mpp)]
+    #[arg(long, alias = "mpp", value_name = "MPP", value_parser = parse::mpp)]
     slide_mpp: Option<Mpp>,
     /// What computes: auto, cpu or wgpu.
     #[arg(long, default_value = "auto")]
@@ -77,21 +72,17 @@ pub struct EmbedArgs {
 /// be written, or the user stops it.
 pub fn run(args: &EmbedArgs) -> anyhow::Result<()> {
     output::refuse_same_file(&args.slide, &args.output)?;
-    output::refuse_same_file(&args.weights, &args.output)?;
-    let slide = args.open_slide()?;
+    if let Some(weights) = args.weights.file() {
+        output::refuse_same_file(weights, &args.output)?;
+    }
+    let slide = slide::open(&args.slide, args.slide_mpp)?;
     let options = args.options()?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let bar = work_progress::bar("tiles");
     let report = on_compute_thread(|| -> anyhow::Result<_> {
         let encoder = weights::load(&args.weights, &device)?;
-        let mut progress = |done, total| {
-            work_progress::show(&bar, done, total);
-            match stop.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        };
+        let mut progress = |done, total| work_progress::go_on(&bar, &stop, done, total);
         let (slide, path) = (slide.as_ref(), &args.output);
         Ok(embed_slide(
             slide,
@@ -113,14 +104,6 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<()> {
 }
 
 impl EmbedArgs {
-    fn open_slide(&self) -> anyhow::Result<Arc<dyn SlideSource>> {
-        let slide = open_argument(&self.slide)?;
-        Ok(match self.slide_mpp {
-            Some(mpp) => Arc::new(Scaled::new(slide, mpp)),
-            None => slide,
-        })
-    }
-
     fn options(&self) -> anyhow::Result<EmbedOptions> {
         Ok(EmbedOptions {
             mpp: Magnification(self.mag).mpp(),
@@ -134,8 +117,9 @@ impl EmbedArgs {
     }
 }
 
-fn mpp(text: &str) -> Result<Mpp, String> {
-    Mpp::square(parse::positive(text)?).ok_or_else(|| "no slide has such a scale".to_owned())
+/// Infallible but for its type: clap wants a `Result`.
+fn encoder(text: &str) -> Result<WeightsSource, String> {
+    Ok(WeightsSource::named(text, &[shipped::ENCODER]))
 }
 
 fn region(text: &str) -> Result<Region, String> {

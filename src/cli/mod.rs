@@ -12,7 +12,9 @@ mod phantom;
 mod place;
 mod png;
 mod render;
+mod segment;
 mod settings;
+mod slide;
 mod train;
 mod weights;
 mod work_progress;
@@ -37,6 +39,7 @@ Examples:
   parfocal info a.svs             what the file says about itself
   parfocal render a.svs --mag 10 -o a.png
   parfocal phantom --size-mm 4 -o demo.tif
+  parfocal segment a.svs --mag 10 -o a.tif
 
 Exit codes: 0 done, 1 failed, 2 wrong use. PARFOCAL_LOG=debug logs to stderr.";
 
@@ -60,6 +63,7 @@ enum Command {
     Train(train::TrainArgs),
     Embed(embed::EmbedArgs),
     Eval(eval::EvalArgs),
+    Segment(segment::SegmentArgs),
     Weights(weights::WeightsArgs),
 }
 
@@ -81,6 +85,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(args) => train::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Segment(args) => segment::run(&args),
         Command::Weights(args) => weights::run(&args),
     }
 }

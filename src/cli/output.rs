@@ -15,17 +15,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     files::write_whole(path, bytes).with_context(|| format!("{} can't be written", path.display()))
 }
 
-/// Refuses to write over the slide that is read.
+/// Refuses to write over what is read: the slide, weights.
 ///
 /// # Errors
 /// When both are the same file.
-pub fn refuse_same_file(slide: &Path, output: &Path) -> anyhow::Result<()> {
-    let same = slide
+pub fn refuse_same_file(input: &Path, output: &Path) -> anyhow::Result<()> {
+    let same = input
         .canonicalize()
-        .is_ok_and(|slide| output.canonicalize().is_ok_and(|output| output == slide));
+        .is_ok_and(|input| output.canonicalize().is_ok_and(|output| output == input));
     anyhow::ensure!(
         !same,
-        "{} is the slide itself: name another output",
+        "{} is what this command reads: name another output",
         output.display()
     );
     Ok(())

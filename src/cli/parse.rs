@@ -1,5 +1,7 @@
 //! Values as they are typed: sizes, points, lengths.
 
+use crate::geometry::Mpp;
+
 /// The largest picture, px: 1 GiB of RGBA.
 const MAX_PICTURE_PX: u64 = 16_384 * 16_384;
 
@@ -47,9 +49,24 @@ pub fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A finite number, 0 or above.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    let number = finite(text)?;
+    if number >= 0.0 {
+        Ok(number)
+    } else {
+        Err("it must be 0 or above".to_owned())
+    }
+}
+
 /// A magnification, with or without the `x`: `10`, `2.5x`.
 pub fn magnification(text: &str) -> Result<f64, String> {
     positive(text.strip_suffix(['x', 'X']).unwrap_or(text))
+}
+
+/// Microns a px, of both axes.
+pub fn mpp(text: &str) -> Result<Mpp, String> {
+    Mpp::square(positive(text)?).ok_or_else(|| "no slide has such a scale".to_owned())
 }
 
 /// A number from `low` to `high`.

@@ -21,7 +21,7 @@ pub struct PlaceArgs {
     #[command(flatten)]
     scale: ScaleArgs,
     /// Microns per level-0 px, for a slide that does not state them or states them wrong.
-    #[arg(long, value_name = "MPP", value_parser = parse_mpp)]
+    #[arg(long, value_name = "MPP", value_parser = parse::mpp)]
     slide_mpp: Option<Mpp>,
     /// Turn the picture clockwise, degrees.
     #[arg(long, default_value_t = 0.0, value_name = "DEGREES", value_parser = parse::finite, allow_hyphen_values = true)]
@@ -119,10 +119,6 @@ fn fitting_scale(view: &View, content: SlideRect) -> f64 {
     let wide = shown.width() / view.size.width;
     let high = shown.height() / view.size.height;
     view.slide_px_per_screen_px * wide.max(high) * FIT_MARGIN
-}
-
-fn parse_mpp(text: &str) -> Result<Mpp, String> {
-    Mpp::square(parse::positive(text)?).ok_or_else(|| "no slide has such a scale".to_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `parfocal weights`: what is in a weights file, and how fast networks are.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
@@ -14,7 +13,8 @@ use crate::learn::speed::measure;
 use crate::model::dfa::DecoderConfig;
 use crate::model::dfa::speed::{self as decoder_speed, Trial};
 use crate::model::dfa::weights::DecoderCard;
-use crate::model::weights::{Inspection, inspect};
+use crate::model::shipped;
+use crate::model::weights::{Inspection, WeightsSource, inspect};
 use crate::model::{EncoderConfig, MlpKind};
 
 /// Look at weights files and at what networks cost.
@@ -59,8 +59,10 @@ struct SpeedArgs {
 /// Show configuration, tensors, hash and notes, and whether an encoder can be loaded from it.
 #[derive(Debug, Args)]
 struct InspectArgs {
-    /// The weights: safetensors, ours or a ViT or DINOv2 checkpoint in timm's or DINOv2's names.
-    file: PathBuf,
+    /// The weights: safetensors, ours or a ViT or DINOv2 checkpoint in timm's or DINOv2's names;
+    /// or what ships: tiny, breast, brain.
+    #[arg(value_name = "WEIGHTS", value_parser = any)]
+    file: WeightsSource,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -98,6 +100,14 @@ fn time(args: &SpeedArgs) -> anyhow::Result<()> {
     let timed = on_compute_thread(|| measure(&config, args.tile as usize, batch, repeats, &device));
     let speed = timed.map_err(|words| anyhow!(words))??;
     output::print(&(serde_json::to_string(&speed)? + "\n"))
+}
+
+fn any(text: &str) -> Result<WeightsSource, String> {
+    let [breast, brain] = shipped::decoders();
+    Ok(WeightsSource::named(
+        text,
+        &[shipped::ENCODER, breast, brain],
+    ))
 }
 
 fn show(args: &InspectArgs) -> anyhow::Result<()> {

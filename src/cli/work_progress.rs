@@ -1,5 +1,8 @@
 //! A bar that counts what was worked through.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// On stderr, and only where that is a terminal; `unit` is what is counted, as in `tiles`.
@@ -13,8 +16,17 @@ pub fn bar(unit: &str) -> ProgressBar {
     bar
 }
 
-/// `done` of `total`.
-pub fn show(bar: &ProgressBar, done: u64, total: u64) {
+/// Shows `done` of `total`, and says whether to go on: until `stop` is set.
+pub fn go_on(bar: &ProgressBar, stop: &AtomicBool, done: u64, total: u64) -> ControlFlow<()> {
+    let first = bar.position() == 0;
     bar.set_length(total);
     bar.set_position(done);
+    if first {
+        // What an earlier run did took no time of this one.
+        bar.reset_eta();
+    }
+    match stop.load(Ordering::Relaxed) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }

@@ -4,6 +4,8 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+pub use crate::model::values::read;
+
 /// Tensors of any rank by parameter id: burn's map, which it names after its main use.
 pub type Values = GradientsParams;
 
@@ -25,15 +27,6 @@ pub fn plain<const D: usize>(value: Tensor<D>) -> Tensor<D> {
         true => value.inner(),
         false => value,
     }
-}
-
-/// The values of a tensor, row by row.
-///
-/// # Errors
-/// In the device's words, when it can't give them.
-pub fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
-    let data = tensor.try_into_data().map_err(|error| error.to_string())?;
-    data.try_to_vec().map_err(|error| format!("{error:?}"))
 }
 
 struct Collect(Values);

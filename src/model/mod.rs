@@ -7,7 +7,13 @@ pub mod encoder;
 pub mod initial;
 pub mod parallel;
 pub mod position;
+pub mod predictor;
+pub mod ready;
+pub mod shipped;
+pub mod values;
 pub mod weights;
 
 pub use config::{EncoderConfig, MlpKind};
 pub use encoder::{Embedding, Encoder};
+pub use predictor::{PredictError, Predictor};
+pub use ready::{ReadyError, ReadyModel};

@@ -18,6 +18,7 @@ mod renewable;
 pub mod scaled;
 mod tiff_resolution;
 pub mod tiled_tiff;
+pub mod tissue;
 
 pub use error::SlideError;
 pub use info::{AssociatedImage, LevelInfo, ScaleOrigin, SlideHash, SlideInfo};

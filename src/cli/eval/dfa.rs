@@ -1,8 +1,7 @@
 //! `parfocal eval dfa`: what a decoder is worth, beside colour alone.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, anyhow, bail};
 use burn::tensor::Device;
@@ -15,13 +14,11 @@ use crate::cli::settings::{base_of, read_toml};
 use crate::cli::{output, work_progress};
 use crate::jobs::on_compute_thread;
 use crate::learn::dfa::judge::{JudgeConfig, Judged, judge};
-use crate::learn::dfa::predict::Predictor;
-use crate::learn::dfa::run::{MODE, TAU};
-use crate::learn::dfa::{Mode, Scene, TrainFile};
+use crate::learn::dfa::{Scene, TrainFile};
 use crate::learn::eval_dfa::{EvalReport, Identity, report_files};
 use crate::learn::sets::Part;
-use crate::model::dfa::{ClassBias, weights as decoder_weights};
-use crate::model::weights::hash_of;
+use crate::model::weights::WeightsSource;
+use crate::model::{ReadyModel, shipped};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,9 +36,9 @@ pub struct DfaArgs {
     /// The training file (TOML): its set, split and encoder are used.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Weights of the decoder.
-    #[arg(long, value_name = "FILE")]
-    weights: PathBuf,
+    /// The decoder: a weights file, or breast or brain, which ship.
+    #[arg(long, value_parser = decoder)]
+    weights: WeightsSource,
     /// Weights of the encoder, where it was trained too; else the file's.
     #[arg(long, value_name = "FILE")]
     encoder: Option<PathBuf>,
@@ -66,6 +63,10 @@ pub struct DfaArgs {
     /// What computes: auto, cpu or wgpu.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+}
+
+fn decoder(text: &str) -> Result<WeightsSource, String> {
+    Ok(WeightsSource::named(text, &shipped::decoders()))
 }
 
 fn part(name: &str) -> Result<Part, String> {
@@ -111,62 +112,34 @@ impl DfaArgs {
             // Named on the command line, so relative to where the user is.
             file.data.encoder = std::path::absolute(encoder)?;
         }
-        let mut progress = |done, total| {
-            work_progress::show(bar, done, total);
-            match stop.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        };
-        let (decoder, card) = decoder_weights::load(&self.weights, device)?;
+        let mut progress = |done, total| work_progress::go_on(bar, stop, done, total);
+        let encoder = WeightsSource::from(&base.join(&file.data.encoder));
+        let bias = self.bias.as_deref();
+        let model = ReadyModel::open(&self.weights, Some(&encoder), bias, device)?;
         let scene = Scene::open(&file.data, base, device, &mut progress)?;
-        if card.encoder_sha256 != scene.encoder_sha256 {
-            bail!(
-                "{} was trained on an encoder with SHA-256 {}, {} has {}: name the right one with \
-                 --encoder",
-                self.weights.display(),
-                card.encoder_sha256,
-                base.join(&file.data.encoder).display(),
-                scene.encoder_sha256
-            );
-        }
-        let bias = match &self.bias {
-            Some(path) => ClassBias::load(path, &card.class_names())?,
-            None => card.bias.clone(),
-        };
-        let mode = card.notes.get(MODE).cloned().unwrap_or_default();
-        let tau = card.notes.get(TAU).and_then(|text| text.parse().ok());
-        let offsets = match (Mode::named(&mode), tau) {
-            (Ok(Mode::LogitAdjusted), None) => {
-                bail!("{} does not say its tau", self.weights.display())
-            }
-            (Ok(mode), Some(tau)) => mode.logit_offsets(&scene.fractions, tau),
-            _ => vec![0.0; card.classes.len()],
-        };
-        let predictor = Predictor {
-            encoder: scene.encoder.clone(),
-            decoder,
-            bias: bias.tensor(device),
-            offsets: offsets.into_iter().map(|offset| offset as f32).collect(),
-            device: device.clone(),
-        };
         let judged = Judged {
             model: Identity {
-                name: self.weights.display().to_string(),
-                hash: format!("sha256:{}", hash_of(&self.weights)?),
+                name: self.weights.to_string(),
+                hash: format!("sha256:{}", model.decoder_sha256),
             },
-            mode,
-            bias,
+            mode: model.mode().to_owned(),
+            bias: model.bias.clone(),
         };
         let config = JudgeConfig {
             part: self.part,
             mpp: self.mpp.clone(),
-            tile_px: card.tile_px,
-            halo_px: card.tile_px / 8,
+            tile_px: model.card.tile_px,
+            halo_px: model.card.tile_px / 8,
             tolerance_um: self.tolerance_um,
             upsample: file.data.crops.upsample,
             ..JudgeConfig::default()
         };
-        Ok(judge(&scene, &predictor, &judged, &config, &mut progress)?)
+        Ok(judge(
+            &scene,
+            &model.predictor,
+            &judged,
+            &config,
+            &mut progress,
+        )?)
     }
 }

@@ -1,8 +1,6 @@
 //! `parfocal eval mad`: what an encoder is worth, beside floors and ceiling.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
@@ -71,13 +69,7 @@ pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let start = Instant::now();
     let report = on_compute_thread(|| -> anyhow::Result<Report> {
         let encoders = args.encoders(&device)?;
-        let mut progress = |done, total| {
-            work_progress::show(&bar, done, total);
-            match stop.load(Ordering::Relaxed) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        };
+        let mut progress = |done, total| work_progress::go_on(&bar, &stop, done, total);
         Ok(evaluate(&encoders, &config, &device, &mut progress)?)
     });
     bar.finish_and_clear();
@@ -125,8 +117,8 @@ impl MadArgs {
         let load = |(path, without): &(&PathBuf, bool)| {
             anyhow::Ok(NamedEncoder {
                 name: name_of(path, &all),
-                encoder: weights::load(path, device)?,
-                hash: format!("sha256:{}", weights::hash_of(path)?),
+                encoder: weights::load(*path, device)?,
+                hash: format!("sha256:{}", weights::hash_of(*path)?),
                 without: *without,
             })
         };

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::predict::{PredictError, Predictor};
 use super::scene::Scene;
 use crate::learn::eval_dfa::{
     ClassBias, ColourClassifier, ColourFit, ColourFloor, EvalReport, Identity, Part as ReportPart,
@@ -13,6 +12,7 @@ use crate::learn::seg_metrics::{MetricsError, Piece, Tally, most_probable};
 use crate::learn::sets::{EvalTile, Labelled, Part, SetError, eval_tiles};
 use crate::learn::values;
 use crate::model::dfa::ClassBias as BiasParts;
+use crate::model::{PredictError, Predictor};
 
 /// What is judged, and how.
 #[derive(Debug, Clone, PartialEq)]

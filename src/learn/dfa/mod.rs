@@ -14,7 +14,6 @@ pub mod feed;
 pub mod judge;
 pub mod losses;
 pub mod mode;
-pub mod predict;
 pub mod run;
 pub mod scene;
 pub mod segmenter;

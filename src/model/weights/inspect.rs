@@ -1,13 +1,12 @@
 //! What a weights file says about itself.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io;
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::source::WeightsSource;
 use super::tensor_file::TensorFile;
 use super::{NOTE, WeightsError, config_of, fitting, is_ours, stated_format};
 use crate::files::hex;
@@ -55,8 +54,9 @@ pub struct TensorInfo {
 /// # Errors
 /// When it can't be read or is no whole safetensors file. One that is, but holds neither, is
 /// described with its [`Inspection::problem`].
-pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
-    let mut file = TensorFile::open(path)?;
+pub fn inspect(source: impl Into<WeightsSource>) -> Result<Inspection, WeightsError> {
+    let source = source.into();
+    let mut file = TensorFile::open(&source)?;
     let (mut config, mut decoder) = (None, None);
     let checked = match decoder::is_decoder(&file) {
         true => check_decoder(&mut file, &mut decoder),
@@ -72,7 +72,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
         })
         .collect();
     Ok(Inspection {
-        path: path.display().to_string(),
+        path: source.to_string(),
         format: is_ours(&file).then(|| stated_format(&file)),
         config,
         decoder,
@@ -81,7 +81,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, WeightsError> {
             .iter()
             .map(TensorInfo::parameters)
             .fold(0, u64::saturating_add),
-        sha256: hash_of(path)?,
+        sha256: hash_of(&source)?,
         notes: notes_of(&file),
         tensors,
     })
@@ -108,13 +108,14 @@ fn check_decoder(
     decoder::tensors_in(file, config, card).map(drop)
 }
 
-/// SHA-256 of a file, hexadecimal: what tells which weights made a result.
+/// SHA-256 of a weights file, hexadecimal: what tells which weights made a result.
 ///
 /// # Errors
 /// When the file can't be read.
-pub fn hash_of(path: &Path) -> Result<String, WeightsError> {
+pub fn hash_of(source: impl Into<WeightsSource>) -> Result<String, WeightsError> {
+    let source = source.into();
     let hashed = || -> io::Result<_> {
-        let mut file = File::open(path)?;
+        let mut file = source.open()?;
         let mut hash = Sha256::new();
         let mut part = vec![0; 1 << 16];
         loop {
@@ -124,9 +125,9 @@ pub fn hash_of(path: &Path) -> Result<String, WeightsError> {
             }
         }
     };
-    let hash = hashed().map_err(|source| WeightsError::Read {
-        path: path.to_owned(),
-        source,
+    let hash = hashed().map_err(|error| WeightsError::Read {
+        path: source.path(),
+        source: error,
     })?;
     Ok(hex(&hash))
 }

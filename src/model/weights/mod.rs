@@ -12,6 +12,7 @@ mod infer;
 mod inspect;
 pub(super) mod module;
 mod names;
+mod source;
 pub(super) mod tensor_file;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ mod tests;
 pub use error::WeightsError;
 pub(super) use inspect::notes_of;
 pub use inspect::{Inspection, TensorInfo, hash_of, inspect};
+pub use source::{Shipped, WeightsSource};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,15 +76,15 @@ pub fn save(
     })
 }
 
-/// Reads an encoder: our own file, or a ViT or DINOv2 checkpoint.
+/// Reads an encoder, from a path or what the program ships: our own file, or a ViT or DINOv2 checkpoint.
 ///
 /// A foreign file's heads are taken as 64 channels wide and its pixel statistics as ImageNet's;
 /// [`load_as`] is for others.
 ///
 /// # Errors
 /// When anything about the file is not as it should be: see [`WeightsError`].
-pub fn load(path: &Path, device: &Device) -> Result<Encoder, WeightsError> {
-    let file = TensorFile::open(path)?;
+pub fn load(source: impl Into<WeightsSource>, device: &Device) -> Result<Encoder, WeightsError> {
+    let file = TensorFile::open(source)?;
     let config = config_of(&file)?;
     fill(file, &config, device)
 }

@@ -6,14 +6,14 @@
 //! run: equal weights shall give equal files.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
 use super::error::WeightsError;
+use super::source::{Bytes, WeightsSource};
 
 /// The header's length is in so many bytes.
 const LENGTH_BYTES: u64 = 8;
@@ -44,27 +44,25 @@ struct Header {
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
-    file: File,
+    file: Box<dyn Bytes>,
     first_byte: u64,
     header: Header,
 }
 
 impl TensorFile {
-    /// Opens a file and checks its header against its length. Takes memory in proportion to the
-    /// header, which is part of the file.
+    /// Opens weights and checks their header against their length. Takes memory in proportion to
+    /// the header, which is part of the file.
     ///
     /// # Errors
     /// When it can't be read, is no safetensors file, or was cut off.
-    pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let unread = |source| read_failed(path, source);
-        let damaged = |reason: String| damaged(path, reason);
-        // Looked at before it is opened: opening a pipe would wait for its writer.
-        let status = fs::metadata(path).map_err(unread)?;
-        if !status.is_file() {
-            return Err(unread(io::Error::other("it is no file")));
-        }
-        let mut file = File::open(path).map_err(unread)?;
-        let file_bytes = file.metadata().map_err(unread)?.len();
+    pub fn open(source: impl Into<WeightsSource>) -> Result<Self, WeightsError> {
+        let source = source.into();
+        let path = source.path();
+        let unread = |error| read_failed(&path, error);
+        let damaged = |reason: String| damaged(&path, reason);
+        let mut file = source.open().map_err(unread)?;
+        let file_bytes = file.seek(SeekFrom::End(0)).map_err(unread)?;
+        file.rewind().map_err(unread)?;
         let after_length = file_bytes.checked_sub(LENGTH_BYTES).ok_or_else(|| {
             let least = LENGTH_BYTES;
             damaged(format!(
@@ -79,13 +77,13 @@ impl TensorFile {
                 "its header should have {header_bytes} bytes, where {after_length} follow"
             )));
         }
-        let header = read_header(&mut file, header_bytes).map_err(|error| {
+        let header = read_header(file.as_mut(), header_bytes).map_err(|error| {
             // JSON that is none comes as "invalid data".
             damaged(format!("its header can't be read: {error}"))
         })?;
         check(&header, after_length - header_bytes).map_err(damaged)?;
         Ok(Self {
-            path: path.to_owned(),
+            path,
             file,
             first_byte: LENGTH_BYTES + header_bytes,
             header,
@@ -135,7 +133,7 @@ impl TensorFile {
                 });
             }
         };
-        let bytes = read_at(&mut self.file, self.first_byte, entry.data_offsets)
+        let bytes = read_at(self.file.as_mut(), self.first_byte, entry.data_offsets)
             .map_err(|source| read_failed(&path, source))?;
         let values = decode(&bytes);
         all_finite(&path, name, &values, f32::MAX)?;
@@ -173,12 +171,12 @@ pub fn encode_f16(
     Ok([&length[..], &header, &data].concat())
 }
 
-fn read_header(file: &mut File, bytes: u64) -> io::Result<Header> {
+fn read_header(file: &mut dyn Bytes, bytes: u64) -> io::Result<Header> {
     let text = read_at(file, LENGTH_BYTES, (0, bytes))?;
     Ok(serde_json::from_slice(&text)?)
 }
 
-fn read_at(file: &mut File, first_byte: u64, (begin, end): (u64, u64)) -> io::Result<Vec<u8>> {
+fn read_at(file: &mut dyn Bytes, first_byte: u64, (begin, end): (u64, u64)) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(first_byte + begin))?;
     // The header was checked against the file's length, so this is no more than the file has.
     let mut bytes = vec![0; usize::try_from(end - begin).map_err(io::Error::other)?];

@@ -272,6 +272,12 @@ fn mean(values: &[u8]) -> u8 {
 
 /// The most frequent value, the smallest of those equally frequent.
 fn mode(values: &[u8]) -> u8 {
+    // Almost all px of a class map lie inside an area of one class.
+    if let [first, others @ ..] = values
+        && others.iter().all(|value| value == first)
+    {
+        return *first;
+    }
     let votes = |value: u8| values.iter().filter(|v| **v == value).count();
     let best = values
         .iter()

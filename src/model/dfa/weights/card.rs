@@ -7,6 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::model::dfa::bias::ClassBias;
 use crate::model::dfa::config::DecoderConfig;
 
+/// Key of the note that says how a decoder was trained, such as `dfa`.
+pub const MODE: &str = "mode";
+
+/// Key of the note with the τ of logit adjustment.
+pub const TAU: &str = "tau";
+
+/// Key of the note with each class's share of the training px, in the order of the classes, with
+/// spaces between.
+pub const CLASS_FRACTIONS: &str = "class_fractions";
+
+/// The mode whose logits are adjusted after training.
+const LOGIT_ADJUSTED: &str = "logit-adjusted";
+
 /// Largest tile, px.
 const MOST_TILE_PX: usize = 8192;
 
@@ -55,6 +68,33 @@ impl DecoderCard {
             .iter()
             .map(|class| class.name.clone())
             .collect()
+    }
+
+    /// What is added to the logits of each class: −τ ln f where the decoder was trained for logit
+    /// adjustment (methods 1.4), 0 for a class without training px and in every other mode.
+    ///
+    /// # Errors
+    /// When that mode's τ or fractions are not in the notes.
+    pub fn logit_offsets(&self) -> Result<Vec<f32>, String> {
+        let note = |key: &str| self.notes.get(key).map_or("", String::as_str);
+        if note(MODE) != LOGIT_ADJUSTED {
+            return Ok(vec![0.0; self.classes.len()]);
+        }
+        let numbers = |key: &str, count: usize| {
+            let read = note(key).split_whitespace().map(str::parse::<f64>);
+            let read = read.collect::<Result<Vec<f64>, _>>().ok();
+            read.filter(|read| read.len() == count && read.iter().all(|n| n.is_finite()))
+                .ok_or_else(|| {
+                    format!(
+                        "its note '{key}' is '{}', expected {count} numbers",
+                        note(key)
+                    )
+                })
+        };
+        let tau = numbers(TAU, 1)?[0];
+        let offset = |f: f64| if f > 0.0 { -tau * f.ln() } else { 0.0 };
+        let fractions = numbers(CLASS_FRACTIONS, self.classes.len())?;
+        Ok(fractions.into_iter().map(|f| offset(f) as f32).collect())
     }
 
     /// Checks that it can be the card of a decoder of this shape.

@@ -8,7 +8,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use card::{ClassLabel, DecoderCard};
+pub use card::{CLASS_FRACTIONS, ClassLabel, DecoderCard, MODE, TAU};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +18,9 @@ use burn::tensor::Device;
 use super::config::{DecoderConfig, DecoderError};
 use super::decoder::Decoder;
 use crate::files;
-use crate::model::weights::WeightsError;
 use crate::model::weights::module::{InFile, matched, put_into, tensors_of};
 use crate::model::weights::tensor_file::{TensorFile, encode_f16};
-use crate::model::weights::{NOTE, check_version, notes_of};
+use crate::model::weights::{NOTE, WeightsError, WeightsSource, check_version, notes_of};
 
 /// What these files say they are.
 pub const FORMAT: &str = "parfocal.decoder";
@@ -63,17 +62,20 @@ pub fn save(decoder: &Decoder, card: &DecoderCard, path: &Path) -> Result<(), We
     })
 }
 
-/// Reads a decoder and its card.
+/// Reads a decoder and its card, from a path or what the program ships.
 ///
 /// # Errors
 /// When anything about the file is not as it should be: see [`WeightsError`].
-pub fn load(path: &Path, device: &Device) -> Result<(Decoder, DecoderCard), WeightsError> {
-    let mut file = TensorFile::open(path)?;
+pub fn load(
+    source: impl Into<WeightsSource>,
+    device: &Device,
+) -> Result<(Decoder, DecoderCard), WeightsError> {
+    let mut file = TensorFile::open(source)?;
     let (config, card) = stated(&file)?;
     let tensors = tensors_in(&mut file, &config, &card)?;
     let blank = Decoder::blank(&config, card.classes.len(), device);
-    let blank = blank.map_err(|error| WeightsError::config(path, &error))?;
-    Ok((put_into(blank, tensors, path)?, card))
+    let blank = blank.map_err(|error| WeightsError::config(file.path(), &error))?;
+    Ok((put_into(blank, tensors, file.path())?, card))
 }
 
 /// Whether the file says that it holds a decoder, of whatever version.

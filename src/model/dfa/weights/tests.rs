@@ -309,3 +309,35 @@ fn what_does_not_belong_together_is_not_written() {
     let error = save(&decoder(), &card(), &nowhere).unwrap_err();
     assert!(matches!(error, WeightsError::Write { .. }));
 }
+
+#[test]
+fn logits_are_adjusted_as_the_notes_say() {
+    let with = |notes: &[(&str, &str)]| {
+        let notes = notes
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let card = DecoderCard {
+            notes: notes.collect(),
+            ..card()
+        };
+        card.logit_offsets()
+    };
+    let (mode, fractions) = (
+        ("mode", "logit-adjusted"),
+        ("class_fractions", "0.5 0.00000 0.25"),
+    );
+    assert_eq!(with(&[]).unwrap(), [0.0; 3]);
+    assert_eq!(with(&[("mode", "dfa"), fractions]).unwrap(), [0.0; 3]);
+    let found = with(&[mode, ("tau", "2"), fractions]).unwrap();
+    let ln2 = std::f32::consts::LN_2;
+    for (found, meant) in found.iter().zip([2.0 * ln2, 0.0, 4.0 * ln2]) {
+        assert!((found - meant).abs() < 1e-6, "{found} {meant}");
+    }
+    assert_says(
+        &with(&[mode, fractions]).unwrap_err(),
+        &["'tau'", "1 numbers"],
+    );
+    let short = ("class_fractions", "0.5 0.5");
+    let said = with(&[mode, ("tau", "1"), short]).unwrap_err();
+    assert_says(&said, &["'class_fractions'", "'0.5 0.5'", "3 numbers"]);
+}

@@ -1,0 +1,210 @@
+//! Scores of classes, px by px: encoder, decoder and bias.
+//!
+//! Cut where the bias comes in: [`Predictor::encode`] makes features that can be kept,
+//! [`Predictor::decode`] makes logits of them, again for every bias.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::config::ConfigError;
+use super::dfa::{BiasedLayer, Decoder, DecoderError, Features, to_tile};
+use super::encoder::Encoder;
+use super::parallel::{runs, side_by_side};
+use super::values;
+
+/// What cannot be predicted.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// Tiles that do not fit the encoder.
+    #[error(transparent)]
+    Encoder(#[from] ConfigError),
+    /// Tokens or a bias that do not fit the decoder.
+    #[error(transparent)]
+    Decoder(#[from] DecoderError),
+    /// The device.
+    #[error("the device can't give the scores: {0}")]
+    Device(String),
+}
+
+/// A model ready to be used, without autodiff.
+#[derive(Debug, Clone)]
+pub struct Predictor {
+    /// The encoder.
+    pub encoder: Encoder,
+    /// The decoder.
+    pub decoder: Decoder,
+    /// b, centred, \[K\].
+    pub bias: Tensor<1>,
+    /// Added to the logits of each class after all else, K values; zeros but for logit adjustment.
+    pub offsets: Vec<f32>,
+    /// Where it computes.
+    pub device: Device,
+}
+
+impl Predictor {
+    /// Number K of classes.
+    pub fn classes(&self) -> usize {
+        self.decoder.classes()
+    }
+
+    /// What does not depend on the bias, of tiles \[B, 3, S, S\] of sRGB 0–1.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder.
+    pub fn encode(&self, tiles: Tensor<4>) -> Result<Features, PredictError> {
+        let seen = self.encoder.forward(tiles)?;
+        Ok(self.decoder.start(seen.tokens)?)
+    }
+
+    /// Logits \[B, K, side, side\] under a bias \[K\], centred or not, with the offsets added.
+    ///
+    /// # Errors
+    /// When features or bias are not this decoder's.
+    pub fn decode(
+        &self,
+        features: &Features,
+        bias: Tensor<1>,
+        side: usize,
+    ) -> Result<Tensor<4>, PredictError> {
+        let decoded = self.decoder.decode(features, bias)?;
+        let offsets = Tensor::<1>::from_floats(self.offsets.as_slice(), &self.device);
+        Ok(to_tile(decoded.logits, side) + offsets.reshape([1, self.classes(), 1, 1]))
+    }
+
+    /// Logits of tiles `\[B, 3, side, side\]` of sRGB 0–1, as values: for each tile K planes of
+    /// side · side.
+    ///
+    /// On a processor each tile is worked on alone, so that its logits do not depend on those
+    /// beside it, to the last bit.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder, or the device fails.
+    pub fn logits(&self, tiles: &[f32], side: usize) -> Result<Vec<f32>, PredictError> {
+        self.read(tiles, side, |logits| logits)
+    }
+
+    /// As [`Self::logits`], their softmax over the classes.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder, or the device fails.
+    pub fn probabilities(&self, tiles: &[f32], side: usize) -> Result<Vec<f32>, PredictError> {
+        self.read(tiles, side, |logits| softmax(logits, 1))
+    }
+
+    /// What every biased layer sees of tiles, as [`Self::logits`] takes them.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder.
+    pub fn look(&self, tiles: &[f32], side: usize) -> Result<Vec<BiasedLayer>, PredictError> {
+        let features = self.encode(self.tensor(tiles, side))?;
+        let traced = self.decoder.decode_traced(&features, self.bias.clone())?;
+        Ok(traced.1)
+    }
+
+    fn tensor(&self, tiles: &[f32], side: usize) -> Tensor<4> {
+        let count = tiles.len() / (3 * side * side).max(1);
+        let data = TensorData::new(tiles.to_vec(), [count, 3, side, side]);
+        Tensor::from_data(data, &self.device)
+    }
+
+    fn read(
+        &self,
+        tiles: &[f32],
+        side: usize,
+        end: impl Fn(Tensor<4>) -> Tensor<4> + Send + Sync,
+    ) -> Result<Vec<f32>, PredictError> {
+        let tiles = self.tensor(tiles, side);
+        let count = tiles.dims()[0];
+        let parts = match self.device == Device::flex() {
+            true => count,
+            false => 1,
+        };
+        let parts = side_by_side(runs(count, parts), |run| {
+            let features = self.encode(tiles.clone().narrow(0, run.start, run.len()))?;
+            let logits = self.decode(&features, self.bias.clone(), side)?;
+            values::read(end(logits)).map_err(PredictError::Device)
+        });
+        let mut all = Vec::with_capacity(count * self.classes() * side * side);
+        for part in parts {
+            all.extend(part?);
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::EncoderConfig;
+    use crate::model::dfa::DecoderConfig;
+
+    const SIDE: usize = 32;
+
+    fn little() -> Predictor {
+        let device = Device::flex();
+        let config = EncoderConfig {
+            width: 24,
+            depth: 1,
+            mlp_width: 48,
+            patch_px: 8,
+            ..EncoderConfig::tiny()
+        };
+        let shape = DecoderConfig {
+            width: 16,
+            heads: 2,
+            cross_width: 8,
+            mlp_width: 24,
+            ..DecoderConfig::tiny().on(24)
+        };
+        Predictor {
+            encoder: Encoder::new(&config, 1, &device).unwrap(),
+            decoder: Decoder::new(&shape, 3, 2, &device).unwrap(),
+            bias: Tensor::from_floats([0.5, -0.2, -0.3], &device),
+            offsets: vec![0.0, 0.7, 0.0],
+            device,
+        }
+    }
+
+    fn tiles(count: usize) -> Vec<f32> {
+        let value = |n: usize| ((n * 7919) % 1000) as f32 / 1000.0;
+        (0..count * 3 * SIDE * SIDE).map(value).collect()
+    }
+
+    #[test]
+    fn a_tile_is_the_same_in_every_batch() {
+        let predictor = little();
+        let (plane, tile) = (3 * SIDE * SIDE, 3 * SIDE * SIDE);
+        let tiles = tiles(5);
+        let all = predictor.logits(&tiles, SIDE).unwrap();
+        assert_eq!(all.len(), 5 * plane);
+        for n in 0..5 {
+            let alone = predictor.logits(&tiles[n * tile..(n + 1) * tile], SIDE);
+            assert_eq!(alone.unwrap(), all[n * plane..(n + 1) * plane], "{n}");
+        }
+        assert_eq!(predictor.logits(&[], SIDE).unwrap(), [0.0; 0]);
+    }
+
+    #[test]
+    fn offsets_come_last_and_probabilities_are_of_the_logits() {
+        let predictor = little();
+        let plain = Predictor {
+            offsets: vec![0.0; 3],
+            ..predictor.clone()
+        };
+        let (with, without) = (
+            predictor.logits(&tiles(1), SIDE).unwrap(),
+            plain.logits(&tiles(1), SIDE).unwrap(),
+        );
+        let found = predictor.probabilities(&tiles(1), SIDE).unwrap();
+        let px = SIDE * SIDE;
+        for at in 0..px {
+            for (class, offset) in [0.0, 0.7, 0.0].into_iter().enumerate() {
+                let apart = with[class * px + at] - without[class * px + at];
+                assert!((apart - offset).abs() < 1e-5, "{apart}");
+            }
+            let exp = |class: usize| with[class * px + at].exp();
+            let meant = exp(1) / (exp(0) + exp(1) + exp(2));
+            assert!((found[px + at] - meant).abs() < 1e-5);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Finished rows become files: a pyramid of codes with a palette, and pyramids of probabilities.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::band::NOT_ANALYSED;
+use super::error::SegmentError;
+use super::grid::TileGrid;
+use super::model::ModelClass;
+use super::settings::{PROGRAM, Settings};
+use super::work::WorkFolder;
+use crate::geometry::Mpp;
+use crate::slide::SlideInfo;
+use crate::slide::tiled_tiff::{
+    FinishedTiff, PixelKind, StripPyramid, TiffLayout, TiffLevel, TiledTiff,
+};
+
+/// Side of the files' tiles, px.
+const FILE_TILE_PX: u32 = 256;
+
+/// Levels are added until both sides are at most this, px.
+const COARSEST_SIDE_PX: u32 = 512;
+
+/// Colour of what was not analysed: that of glass.
+const NOT_ANALYSED_RGB: [u8; 3] = [255; 3];
+
+/// What a file shows.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// Codes in the classes' colours; coarser px have the most frequent of the four under them.
+    Codes(&'a [ModelClass]),
+    /// The probability of a class, by index: black is 0, white is 1. Coarser px have the mean.
+    Probability(usize, &'a ModelClass),
+}
+
+impl Shown<'_> {
+    /// Which part of a row's file it is made of.
+    fn section(self) -> usize {
+        match self {
+            Self::Codes(_) => 0,
+            Self::Probability(class, _) => class + 1,
+        }
+    }
+
+    fn pixels(self) -> PixelKind {
+        let Self::Codes(classes) = self else {
+            return PixelKind::Grey;
+        };
+        let mut palette = vec![[0; 3]; 256];
+        palette
+            .iter_mut()
+            .zip(classes)
+            .for_each(|(colour, class)| *colour = class.rgb);
+        palette[usize::from(NOT_ANALYSED)] = NOT_ANALYSED_RGB;
+        PixelKind::Palette(palette)
+    }
+}
+
+/// What a file says of itself, as JSON in its description. Equal work gives equal text.
+pub fn description(slide: &SlideInfo, settings: &Settings, shown: Shown) -> String {
+    let mut text = json!({
+        "format": "parfocal.label-map",
+        "program": PROGRAM,
+        "slide": slide.name,
+        "slide_hash": slide.hash.0,
+        "model_hash": settings.model_hash,
+        "encoder_hash": settings.encoder_hash,
+        "mpp": settings.grid.mpp,
+        "bias": settings.bias,
+    });
+    match shown {
+        Shown::Codes(classes) => {
+            let class =
+                |(code, class): (usize, &ModelClass)| json!({ "code": code, "name": class.name });
+            text["classes"] = classes.iter().enumerate().map(class).collect();
+            text["not_analysed"] = NOT_ANALYSED.into();
+        }
+        Shown::Probability(_, class) => {
+            text["format"] = "parfocal.probability-map".into();
+            text["class"] = class.name.clone().into();
+        }
+    }
+    text.to_string()
+}
+
+/// Writes a pyramid of the finished rows, of which none may be missing, under a name that goes
+/// away unless the file is kept. `tick` is called for every row of tiles and may end the work.
+///
+/// Memory: three rows of the file's tiles and one of the work's.
+///
+/// # Errors
+/// When a row can't be read, the file can't be written, or what `tick` returns.
+pub fn write_pyramid(
+    path: &Path,
+    work: &WorkFolder,
+    grid: &TileGrid,
+    shown: Shown,
+    description: String,
+    tick: &mut dyn FnMut() -> Result<(), SegmentError>,
+) -> Result<FinishedTiff, SegmentError> {
+    let layout = TiffLayout {
+        description,
+        ..TiffLayout::new(shown.pixels(), FILE_TILE_PX, levels(grid))
+    };
+    let mut pyramid = StripPyramid::new(TiledTiff::create(path, layout)?)?;
+    let mut feed = RowFeed::new(work, grid, shown.section());
+    let (columns, rows) = pyramid.tiles();
+    for row in 0..rows {
+        let height = FILE_TILE_PX.min(grid.size_px.1 - row * FILE_TILE_PX);
+        let px = feed.take(height)?;
+        for first in (0..columns).step_by(StripPyramid::batch_columns()) {
+            let end = columns.min(first + StripPyramid::batch_columns() as u32);
+            let tiles: Vec<Vec<u8>> = (first..end)
+                .map(|column| cut(&px, grid.size_px.0, column))
+                .collect();
+            pyramid.place(first, &tiles)?;
+        }
+        pyramid.end_row(&mut |_| Ok::<_, SegmentError>(()))?;
+        tick()?;
+    }
+    Ok(pyramid.finish()?)
+}
+
+/// Each level half the one before, rounded up; its px twice as wide.
+fn levels(grid: &TileGrid) -> Vec<TiffLevel> {
+    let mut size_px = grid.size_px;
+    let mut levels = Vec::new();
+    loop {
+        let mpp = Mpp::square(grid.spec.mpp * (1_u64 << levels.len()) as f64);
+        levels.push(TiffLevel { size_px, mpp });
+        if size_px.0.max(size_px.1) <= COARSEST_SIDE_PX {
+            return levels;
+        }
+        size_px = (size_px.0.div_ceil(2), size_px.1.div_ceil(2));
+    }
+}
+
+/// One column of tiles of some rows of px.
+fn cut(px: &[u8], width: u32, column: u32) -> Vec<u8> {
+    let left = (column * FILE_TILE_PX) as usize;
+    let right = (left + FILE_TILE_PX as usize).min(width as usize);
+    let mut tile = Vec::with_capacity((FILE_TILE_PX * FILE_TILE_PX) as usize);
+    for row in px.chunks_exact(width as usize) {
+        tile.extend_from_slice(&row[left..right]);
+    }
+    tile
+}
+
+/// Rows of px one after the other, from rows of tiles of another height.
+pub struct RowFeed<'a> {
+    work: &'a WorkFolder,
+    grid: &'a TileGrid,
+    section: usize,
+    /// The row of tiles that is read next.
+    next: u32,
+    px: Vec<u8>,
+}
+
+impl<'a> RowFeed<'a> {
+    /// Of one part of the rows' files: 0 is codes, n + 1 the probabilities of class n.
+    pub fn new(work: &'a WorkFolder, grid: &'a TileGrid, section: usize) -> Self {
+        Self {
+            work,
+            grid,
+            section,
+            next: 0,
+            px: Vec::new(),
+        }
+    }
+
+    /// The next `rows` rows of px; fewer at the end.
+    ///
+    /// # Errors
+    /// When a row of tiles can't be read.
+    pub fn take(&mut self, rows: u32) -> Result<Vec<u8>, SegmentError> {
+        let wanted = rows as usize * self.grid.size_px.0 as usize;
+        while self.px.len() < wanted && self.next < self.grid.rows() {
+            self.px
+                .extend(self.work.row(self.next)?.read(self.section)?);
+            self.next += 1;
+        }
+        let rest = self.px.split_off(wanted.min(self.px.len()));
+        Ok(std::mem::replace(&mut self.px, rest))
+    }
+}

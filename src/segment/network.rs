@@ -1,0 +1,201 @@
+//! Encoder, decoder and bias as a model of tiles.
+
+use std::collections::BTreeMap;
+
+use super::model::{ModelClass, ModelError, RgbTile, TileModel};
+use super::settings::Settings;
+use crate::model::{Predictor, ReadyModel};
+
+/// A network that is ready to be used, on the device where it is.
+#[derive(Debug)]
+pub struct Network {
+    predictor: Predictor,
+    tile_px: u32,
+    classes: Vec<ModelClass>,
+}
+
+impl Network {
+    /// Takes the parts of a model that tiles need.
+    pub fn new(model: &ReadyModel) -> Self {
+        let class = |class: &crate::model::dfa::weights::ClassLabel| ModelClass {
+            name: class.name.clone(),
+            rgb: class.colour,
+        };
+        Self {
+            predictor: model.predictor.clone(),
+            tile_px: model.card.tile_px as u32,
+            classes: model.card.classes.iter().map(class).collect(),
+        }
+    }
+}
+
+impl TileModel for Network {
+    fn tile_px(&self) -> u32 {
+        self.tile_px
+    }
+
+    fn classes(&self) -> &[ModelClass] {
+        &self.classes
+    }
+
+    fn predict(&mut self, tiles: &[RgbTile]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let side = self.tile_px as usize;
+        let values: Vec<f32> = tiles.iter().flat_map(planes).collect();
+        let logits = self.predictor.logits(&values, side);
+        let logits = logits.map_err(|error| ModelError {
+            reason: error.to_string(),
+        })?;
+        let each = self.classes.len() * side * side;
+        Ok(logits.chunks_exact(each).map(<[f32]>::to_vec).collect())
+    }
+}
+
+impl Settings {
+    /// [`Settings::new`] for a model and the bias that it was opened with.
+    pub fn of_model(model: &ReadyModel, mpp: f64) -> Self {
+        let hash = |sha256: &str| format!("sha256:{sha256}");
+        let bias = model.bias.classes().iter().cloned();
+        Self {
+            encoder_hash: hash(&model.card.encoder_sha256),
+            bias: bias
+                .zip(model.bias.total().iter().map(plain))
+                .collect::<BTreeMap<_, _>>(),
+            ..Self::new(mpp, model.card.tile_px as u32, &hash(&model.decoder_sha256))
+        }
+    }
+}
+
+/// Red, green and blue one after the other, 0–1.
+fn planes(tile: &RgbTile) -> impl Iterator<Item = f32> {
+    let channel = |n: usize| tile.rgb.iter().skip(n).step_by(3);
+    (0..3)
+        .flat_map(channel)
+        .map(|byte| f32::from(*byte) / 255.0)
+}
+
+/// The same number with the digits that tell it from other `f32`, as people read it.
+fn plain(value: &f32) -> f64 {
+    value
+        .to_string()
+        .parse()
+        .unwrap_or_else(|_| f64::from(*value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::model::dfa::weights::{ClassLabel, DecoderCard};
+    use crate::model::dfa::{ClassBias, Decoder, DecoderConfig};
+    use crate::model::{Encoder, EncoderConfig};
+    use crate::segment::test_slide::{codes, go_on, slide};
+    use crate::segment::{NOT_ANALYSED, Pace, RunOptions, segment_in_memory, segment_slide};
+
+    fn model() -> ReadyModel {
+        let device = Device::flex();
+        let shape = EncoderConfig {
+            width: 24,
+            depth: 1,
+            mlp_width: 48,
+            patch_px: 8,
+            ..EncoderConfig::tiny()
+        };
+        let decoder = DecoderConfig {
+            width: 16,
+            heads: 2,
+            cross_width: 8,
+            mlp_width: 24,
+            ..DecoderConfig::tiny().on(24)
+        };
+        let names = ["one", "two", "three"].map(str::to_owned);
+        let bias = ClassBias::new(&names, &[0.3, -0.1, -0.2]).unwrap();
+        let label = |(code, name): (u16, &String)| ClassLabel {
+            name: name.clone(),
+            code,
+            colour: [code as u8 * 90, 10, 20],
+        };
+        ReadyModel {
+            predictor: Predictor {
+                encoder: Encoder::new(&shape, 1, &device).unwrap(),
+                decoder: Decoder::new(&decoder, 3, 1, &device).unwrap(),
+                bias: bias.tensor(&device),
+                offsets: vec![0.0; 3],
+                device,
+            },
+            card: DecoderCard {
+                classes: (0..).zip(&names).map(label).collect(),
+                bias: bias.clone(),
+                encoder_sha256: "e".repeat(64),
+                tile_px: 64,
+                mpp: [0.25, 2.0],
+                program: DecoderCard::this_program(),
+                notes: BTreeMap::new(),
+            },
+            bias,
+            decoder_sha256: "d".repeat(64),
+        }
+    }
+
+    #[test]
+    fn files_are_what_memory_has_with_a_real_network() {
+        let model = model();
+        let settings = Settings {
+            probabilities: true,
+            ..Settings::of_model(&model, 1.0)
+        };
+        assert_eq!(settings.bias["one"], 0.3);
+        let fields = [1, 5].map(|batch| {
+            let pace = Pace { batch, readers: 2 };
+            let mut network = Network::new(&model);
+            segment_in_memory(&slide(), &mut network, &settings, pace, &mut go_on).unwrap()
+        });
+        let logs = fields.each_ref().map(|field| &field.log_probabilities);
+        let apart = logs[0].iter().zip(logs[1]).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) <= 1e-5);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.tif");
+        let options = RunOptions::default();
+        let mut network = Network::new(&model);
+        let (slide, network) = (slide(), &mut network);
+        let report = segment_slide(&slide, network, &settings, options, &path, &mut go_on).unwrap();
+        assert_eq!(codes(&path, 0).1, fields[0].codes);
+        let of_file = |path: &Path| codes(path, 0).1;
+        for (class, path) in report.files.probabilities.iter().enumerate() {
+            let px = fields[0].codes.len();
+            let logs = &fields[0].log_probabilities[class * px..][..px];
+            for ((found, log), code) in of_file(path).iter().zip(logs).zip(&fields[0].codes) {
+                let meant = if *code == NOT_ANALYSED {
+                    0.0
+                } else {
+                    log.exp()
+                };
+                let found = f32::from(*found) / 255.0;
+                assert!((found - meant).abs() <= 0.5 / 255.0 + 1e-5);
+            }
+        }
+        let classes_seen = (0..3).filter(|code| fields[0].codes.contains(code));
+        assert!(
+            classes_seen.count() > 1,
+            "one class everywhere shows little"
+        );
+    }
+
+    #[test]
+    fn channels_come_apart() {
+        let tile = RgbTile {
+            side_px: 1,
+            rgb: vec![255, 0, 51],
+        };
+        assert_eq!(planes(&tile).collect::<Vec<_>>(), [1.0, 0.0, 0.2]);
+        let two = RgbTile {
+            side_px: 2,
+            rgb: vec![0, 1, 2, 3, 4, 5],
+        };
+        let bytes = planes(&two).map(|value| (value * 255.0).round());
+        assert_eq!(bytes.collect::<Vec<_>>(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+    }
+}

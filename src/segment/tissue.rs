@@ -1,0 +1,219 @@
+//! Where a slide has tissue: an overview that decides which tiles are worth a network.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::geometry::UmPoint;
+use crate::slide::tissue::{is_tissue, over_glass};
+use crate::slide::{SlideError, SlideSource};
+
+/// Scale of the overview, µm/px: a cell or two. Never finer than the slide's own px.
+const OVERVIEW_MPP: f64 = 8.0;
+
+/// Overview rows that are read at a time.
+const STRIP_PX: u32 = 256;
+
+/// Tissue on an overview of a slide, and what lies near it.
+///
+/// Memory: 6 bytes for every 8 × 8 µm of the slide, 47 MB for 25 × 20 mm.
+#[derive(Debug, Clone)]
+pub struct TissueMap {
+    mpp: f64,
+    columns: usize,
+    rows: usize,
+    /// Whether each overview px lies within the margin of a px with tissue; rows from the top.
+    near: Vec<bool>,
+    near_counts: Counts,
+    /// Overview px with tissue.
+    tissue_px: u64,
+}
+
+impl TissueMap {
+    /// Reads an overview of the slide; what lies within `margin_um` of tissue, along both axes,
+    /// counts as near it.
+    ///
+    /// # Errors
+    /// When the slide has no scale or can't be read.
+    pub fn of(slide: &dyn SlideSource, margin_um: f64) -> Result<Self, SlideError> {
+        let mpp = OVERVIEW_MPP.max(slide.finest_mpp().unwrap_or(0.0));
+        let info = slide.info();
+        let base = info.mpp.map_or((1.0, 1.0), |mpp| (mpp.x, mpp.y));
+        let side = |um: f64| (um / mpp).ceil().max(1.0) as u32;
+        let columns = side(info.size().width * base.0);
+        let rows = side(info.size().height * base.1);
+        let tissue = overview(slide, mpp, columns, rows)?;
+        let reach = (margin_um.max(0.0) / mpp).ceil() as usize;
+        Ok(Self::from_px(mpp, columns as usize, tissue, reach))
+    }
+
+    fn from_px(mpp: f64, columns: usize, tissue: Vec<bool>, reach_px: usize) -> Self {
+        let rows = tissue.len() / columns.max(1);
+        let counts = Counts::of(columns, &tissue);
+        let around =
+            |at: usize, side: usize| at.saturating_sub(reach_px)..(at + reach_px + 1).min(side);
+        let near: Vec<bool> = (0..tissue.len())
+            .map(|px| (px % columns, px / columns))
+            .map(|(x, y)| counts.within(around(x, columns), around(y, rows)) > 0)
+            .collect();
+        Self {
+            mpp,
+            columns,
+            rows,
+            near_counts: Counts::of(columns, &near),
+            near,
+            tissue_px: counts.within(0..columns, 0..rows).into(),
+        }
+    }
+
+    /// Whether any of the px of `mpp` µm in `columns` × `rows` lies near tissue.
+    pub fn touches(&self, mpp: f64, columns: &Range<u32>, rows: &Range<u32>) -> bool {
+        if columns.is_empty() || rows.is_empty() {
+            return false;
+        }
+        let under = |range: &Range<u32>, side: usize| {
+            self.under(mpp, range.start, side)..self.under(mpp, range.end - 1, side) + 1
+        };
+        self.near_counts
+            .within(under(columns, self.columns), under(rows, self.rows))
+            > 0
+    }
+
+    /// Whether each px of the analysed row `y`, one of the raster of `mpp` µm, lies near tissue;
+    /// as overview px, to be looked up by [`Self::column_of`].
+    pub fn near_row(&self, mpp: f64, y: u32) -> &[bool] {
+        let row = self.under(mpp, y, self.rows);
+        &self.near[row * self.columns..][..self.columns]
+    }
+
+    /// Which overview px lies under the middle of an analysed px, along x.
+    pub fn column_of(&self, mpp: f64, x: u32) -> usize {
+        self.under(mpp, x, self.columns)
+    }
+
+    /// Area of tissue, without the margin, mm².
+    pub fn tissue_mm2(&self) -> f64 {
+        self.tissue_px as f64 * self.mpp * self.mpp / 1e6
+    }
+
+    fn under(&self, mpp: f64, px: u32, side: usize) -> usize {
+        let at = (f64::from(px) + 0.5) * mpp / self.mpp;
+        (at as usize).min(side.saturating_sub(1))
+    }
+}
+
+/// Which overview px are tissue. Glass is white here, whatever the slide says of itself.
+fn overview(
+    slide: &dyn SlideSource,
+    mpp: f64,
+    columns: u32,
+    rows: u32,
+) -> Result<Vec<bool>, SlideError> {
+    let strip = |top: u32| {
+        let origin = UmPoint::new(0.0, f64::from(top) * mpp);
+        let picture = slide.read_um(origin, mpp, columns, STRIP_PX.min(rows - top))?;
+        let rgb = over_glass(&picture, [255; 3]);
+        Ok(rgb
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|px| is_tissue(*px))
+            .collect())
+    };
+    // The first is read outside of the pool: what a source prepares at its first read, it may
+    // prepare in the pool itself, and a pool that waits for that would wait for ever.
+    let mut tissue: Vec<bool> = strip(0)?;
+    let others: Vec<u32> = (STRIP_PX..rows).step_by(STRIP_PX as usize).collect();
+    let rest: Result<Vec<Vec<bool>>, SlideError> = others.into_par_iter().map(strip).collect();
+    tissue.extend(rest?.into_iter().flatten());
+    Ok(tissue)
+}
+
+/// Sums over rectangles in four look-ups (summed-area table).
+#[derive(Debug, Clone)]
+struct Counts {
+    stride: usize,
+    sums: Vec<u32>,
+}
+
+impl Counts {
+    fn of(columns: usize, px: &[bool]) -> Self {
+        let stride = columns + 1;
+        let mut sums = vec![0_u32; stride];
+        for row in px.chunks(columns.max(1)) {
+            let above = sums.len() - stride;
+            let mut in_row = 0;
+            sums.push(0);
+            for (x, set) in row.iter().enumerate() {
+                in_row += u32::from(*set);
+                sums.push(sums[above + x + 1] + in_row);
+            }
+        }
+        Self { stride, sums }
+    }
+
+    fn within(&self, columns: Range<usize>, rows: Range<usize>) -> u32 {
+        let at = |x: usize, y: usize| self.sums[y * self.stride + x];
+        at(columns.end, rows.end) + at(columns.start, rows.start)
+            - at(columns.start, rows.end)
+            - at(columns.end, rows.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::test_slide::Painted;
+
+    #[test]
+    fn tissue_and_its_margin_are_found_where_they_are() {
+        // 400 x 240 um; tissue at x 80..160 um, y 80..120 um.
+        let slide = Painted::new(1600, 960, Some(0.25), |x, y| {
+            let stained = (320..640).contains(&x) && (320..480).contains(&y);
+            if stained {
+                [180, 90, 150]
+            } else {
+                [243, 242, 244]
+            }
+        });
+        let map = TissueMap::of(&slide, 16.0).unwrap();
+        assert!(
+            (map.tissue_mm2() - 0.0032).abs() < 1e-9,
+            "{}",
+            map.tissue_mm2()
+        );
+        // In px of 1 um: near is x 64..176, y 64..136.
+        let touches = |x: Range<u32>, y: Range<u32>| map.touches(1.0, &x, &y);
+        assert!(touches(0..65, 0..65) && !touches(0..64, 0..240) && !touches(0..400, 0..64));
+        assert!(touches(175..400, 135..240) && !touches(176..400, 0..240) && !touches(5..5, 0..9));
+        let row = map.near_row(1.0, 100);
+        let near: Vec<u32> = (0..400).filter(|x| row[map.column_of(1.0, *x)]).collect();
+        assert_eq!(
+            (near.first(), near.last(), near.len()),
+            (Some(&64), Some(&175), 112)
+        );
+    }
+
+    #[test]
+    fn a_slide_of_glass_has_none() {
+        let slide = Painted::new(700, 500, Some(0.5), |_, _| [243, 242, 244]);
+        let map = TissueMap::of(&slide, 64.0).unwrap();
+        assert_eq!(map.tissue_mm2(), 0.0);
+        assert!(!map.touches(0.5, &(0..700), &(0..500)));
+    }
+
+    #[test]
+    fn strips_join() {
+        // Taller than one strip of the overview: 6 mm are 750 rows.
+        let slide = Painted::new(64, 1500, Some(4.0), |_, y| {
+            if y == 1300 || y == 1301 {
+                [100; 3]
+            } else {
+                [255; 3]
+            }
+        });
+        let map = TissueMap::of(&slide, 0.0).unwrap();
+        let rows: Vec<u32> = (0..1500).filter(|y| map.near_row(4.0, *y)[3]).collect();
+        assert_eq!(rows, [1300, 1301]);
+    }
+}
