@@ -74,7 +74,7 @@ fn show(bar: &ProgressBar, doing: &Doing, stop: &AtomicBool) -> ControlFlow<()> 
     match doing {
         Doing::Counting(done, all) => bar.set_message(format!("{done}/{all} masks read")),
         Doing::Encoding(done, all) => bar.set_message(format!("{done}/{all} encoded")),
-        Doing::Runs(done, all) => work_progress::show(bar, *done, *all),
+        Doing::Runs(done, all) => return work_progress::go_on(bar, stop, *done, *all),
         Doing::Step(done, all) => bar.set_message(format!("step {done}/{all}")),
     }
     match stop.load(Ordering::Relaxed) {
