@@ -385,7 +385,14 @@ fn what_will_stop_a_run_is_told_at_its_start() {
     with(&settings(4).replace("steps = 4", "stepz = 4"));
     fails(&run(), &["mad.toml", "stepz"]);
     with(&settings(4).replace("tile_px = 64", "tile_px = 96"));
-    fails(&run(), &["96"]);
+    fails(&run(), &["mad.toml", "96"]);
+    with(&settings(4).replace("steps = 4", "steps = 0"));
+    let output = run();
+    fails(&output, &["mad.toml", "steps is 0, not in 1"]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(words.matches("steps is 0").count(), 1, "said once: {words}");
+    with(&settings(4).replace("seeds = [3]", "seeds = [800100]"));
+    fails(&run(), &["800100", "reserved"]);
     with(&settings(4).replace("seeds = [3]", "seeds = [900001]"));
     fails(&run(), &["900001"]);
     with(&settings(4).replace("phantom = \"breast\"\nseeds = [3]", "slide = \"no.svs\""));

@@ -100,8 +100,19 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(closed_pipe) {
         return ExitCode::SUCCESS;
     }
-    warn_user(&format!("error: {error:#}"));
+    warn_user(&format!("error: {}", chain_words(error)));
     ExitCode::FAILURE
+}
+
+/// The error and its causes, each once: many say in their own words what caused them.
+fn chain_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }
 
 /// One line on stderr. Were stderr closed, there would be nobody to tell.

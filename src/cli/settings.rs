@@ -15,6 +15,17 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     toml::from_str(&text).with_context(|| path.display().to_string())
 }
 
+/// What is wrong with the values of the settings file at `path`, in words that name it.
+///
+/// # Errors
+/// When `checked` is one.
+pub fn sound<E>(path: &Path, checked: Result<(), E>) -> anyhow::Result<()>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    checked.with_context(|| path.display().to_string())
+}
+
 /// The folder that relative paths in a settings file are relative to.
 pub fn base_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))

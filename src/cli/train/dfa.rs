@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Display, RunArgs, tell};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::settings::{base_of, read_toml};
+use crate::cli::settings::{base_of, read_toml, sound};
 use crate::jobs::on_compute_thread;
 use crate::learn::dfa::Mode;
 use crate::learn::dfa::run::{Doing, TrainFile, run as run_training};
@@ -45,7 +45,9 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     let mut file: TrainFile = read_toml(&common.config)?;
     file.run.mode = args.mode.unwrap_or(file.run.mode);
     file.run.seed = args.seed.unwrap_or(file.run.seed);
-    file.choose_fold(args.fold)?;
+    sound(&common.config, file.choose_fold(args.fold))?;
+    sound(&common.config, file.run.check())?;
+    sound(&common.config, file.data.crops.validate())?;
     let device = common.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let mut display = Display::new(file.run.steps);

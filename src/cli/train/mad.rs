@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Display, RunArgs, tell};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::settings::{base_of, read_toml};
+use crate::cli::settings::{base_of, read_toml, sound};
 use crate::jobs::on_compute_thread;
 use crate::learn::mad::run::{Running, TrainFile, run as run_training};
 
@@ -31,6 +31,8 @@ pub struct MadArgs {
 pub fn run(args: &MadArgs) -> anyhow::Result<()> {
     let args = &args.run;
     let file: TrainFile = read_toml(&args.config)?;
+    sound(&args.config, file.sampling.validate())?;
+    sound(&args.config, file.run.check(file.sampling.tile_px))?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let mut display = Display::new(file.run.steps);

@@ -154,7 +154,8 @@ pub fn run(
             save(&trainer).map_err(TrainError::from)?;
             saved = Instant::now();
         }
-        if stop.is_break() {
+        // Stopped at the last step, it is finished all the same.
+        if stop.is_break() && trainer.step_number() < file.run.steps {
             return Ok(Ended::Stopped(trainer.step_number()));
         }
     }

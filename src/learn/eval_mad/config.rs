@@ -105,7 +105,7 @@ impl EvalConfig {
             field.path = folder.join(&field.path);
         }
         config.colorectal = config.colorectal.map(|at| folder.join(at));
-        config.check()?;
+        config.check().map_err(|error| refuse(error.to_string()))?;
         Ok(config)
     }
 

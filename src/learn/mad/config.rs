@@ -224,7 +224,10 @@ impl MadConfig {
         if !grid.is_multiple_of(GRID) {
             return Err(MadConfigError::Children { tile_px, grid });
         }
-        for (what, value, low, high) in self.ranges() {
+        let stops_below = self.watch.least_rank_share * encoder.width as f64;
+        let rows = ("watch.rows", self.watch.rows as f64, stops_below, 1e6);
+        // Of fewer rows the rank could only be below what stops the run.
+        for (what, value, low, high) in self.ranges().into_iter().chain([rows]) {
             // Written so that a NaN is out of range too.
             if !(low..=high).contains(&value) {
                 return Err(MadConfigError::OutOfRange {

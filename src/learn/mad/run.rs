@@ -126,7 +126,8 @@ pub fn run(
             save(&trainer).map_err(TrainError::from)?;
             saved = Instant::now();
         }
-        if stop.is_break() {
+        // Stopped at the last step, it is finished all the same.
+        if stop.is_break() && trainer.step_number() < file.run.steps {
             return Ok(Ended::Stopped(trainer.step_number()));
         }
     }
@@ -139,7 +140,12 @@ pub fn run(
 /// What a continued run must learn from, in words that can be compared.
 fn data_words(file: &TrainFile, sources: &Sources) -> String {
     let sampling = toml::to_string(&file.sampling).unwrap_or_default();
-    format!("{sampling}\n{}", sources.provenance().join("\n"))
+    // How often each source is drawn is no part of where it comes from, but of what is learned.
+    let weights: Vec<f64> = file.sources.iter().map(|source| source.weight).collect();
+    format!(
+        "{sampling}\n{}\nweights {weights:?}",
+        sources.provenance().join("\n")
+    )
 }
 
 /// What a weights file says of its making.

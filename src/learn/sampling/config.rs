@@ -9,11 +9,9 @@ use crate::slide::MAX_REGION_PX;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplingConfig {
-    /// Side S of every tile, px: a multiple of four patches, so that a child covers whole tokens
-    /// of its parent.
+    /// Side S of every tile, px: a multiple of four of the encoder's patches, so that a child
+    /// covers whole tokens of its parent.
     pub tile_px: usize,
-    /// Side of the encoder's patch, px.
-    pub patch_px: usize,
     /// Families a step, B.
     pub families: usize,
     /// At most this many children of a family are kept, 1–16; a random choice where more have
@@ -36,7 +34,6 @@ impl Default for SamplingConfig {
     fn default() -> Self {
         Self {
             tile_px: 128,
-            patch_px: 16,
             families: 32,
             children_per_family: CHILDREN,
             parent_mpp: [0.8, 2.4],
@@ -91,12 +88,9 @@ impl SamplingConfig {
     }
 
     fn validate_tile(&self) -> Result<(), SamplingError> {
-        let (tile, patch) = (self.tile_px, self.patch_px);
-        if patch == 0 || tile == 0 || !tile.is_multiple_of(patch * GRID) {
-            let expected = format!(
-                "must be a multiple of {GRID} patches of {patch} px, so that each child covers \
-                 whole tokens of its parent"
-            );
+        let tile = self.tile_px;
+        if tile == 0 || !tile.is_multiple_of(GRID) {
+            let expected = format!("must be a multiple of {GRID}, so that children are whole px");
             return Err(SamplingError::setting("tile_px", tile, expected));
         }
         let field = (tile * GRID) as u64;
@@ -124,24 +118,13 @@ mod tests {
     #[test]
     fn what_can_not_be_is_named() {
         assert!(SamplingConfig::default().validate().is_ok());
-        assert!(refused(|c| c.tile_px = 144).contains("tile_px = 144"));
+        assert!(refused(|c| c.tile_px = 142).contains("tile_px = 142"));
         assert!(refused(|c| c.tile_px = 4096).contains("at most 1024"));
-        assert!(refused(|c| c.patch_px = 0).contains("tile_px"));
         assert!(refused(|c| c.children_per_family = 17).contains("children_per_family"));
         assert!(refused(|c| c.parent_mpp = [2.4, 0.8]).contains("parent_mpp"));
         assert!(refused(|c| c.parent_mpp = [f64::NAN, 0.8]).contains("parent_mpp"));
         assert!(refused(|c| c.min_child_tissue = 1.5).contains("min_child_tissue"));
         assert!(refused(|c| c.augment.jpeg_quality = [0, 90]).contains("jpeg_quality"));
-    }
-
-    #[test]
-    fn patches_of_14_px_go_with_tiles_of_224() {
-        let config = SamplingConfig {
-            tile_px: 224,
-            patch_px: 14,
-            ..SamplingConfig::default()
-        };
-        assert!(config.validate().is_ok());
     }
 
     #[test]

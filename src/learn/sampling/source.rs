@@ -13,10 +13,14 @@ use crate::slide::phantom::{PhantomSource, PhantomSpec, SlideKnobs, Tissue};
 use crate::slide::scaled::Scaled;
 use crate::slide::{self, SlideSource};
 
-/// Phantom seeds that nothing is trained on: those of the colour criterion and of its calibration,
-/// and those of evaluation. First and last of each run.
-pub const RESERVED_SEEDS: [(u64, u64); 3] =
-    [(900_001, 900_006), (900_101, 900_104), (910_001, 910_004)];
+/// Phantom seeds that nothing is trained on: those of the evaluation of encoders, of the colour
+/// criterion and of its calibration. First and last of each run.
+pub const RESERVED_SEEDS: [(u64, u64); 4] = [
+    (700_000, 899_999),
+    (900_001, 900_006),
+    (900_101, 900_104),
+    (910_001, 910_004),
+];
 
 /// Names that a folder's pictures end with.
 const PICTURES: [&str; 6] = ["bmp", "jpeg", "jpg", "png", "tif", "tiff"];

@@ -19,7 +19,6 @@ use crate::slide::phantom::{PhantomSource, Tissue};
 fn small(families: usize) -> SamplingConfig {
     SamplingConfig {
         tile_px: 32,
-        patch_px: 8,
         families,
         augment: AugmentConfig::none(),
         ..SamplingConfig::default()
