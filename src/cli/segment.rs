@@ -16,7 +16,7 @@ use crate::jobs::on_compute_thread;
 use crate::model::weights::WeightsSource;
 use crate::model::{ReadyModel, shipped};
 use crate::segment::{
-    Network, Outputs, Pace, Report, RunOptions, Settings, WorkFolder, segment_slide,
+    GridSpec, Network, Outputs, Pace, Report, RunOptions, Settings, WorkFolder, segment_slide,
 };
 use crate::slide::SlideSource;
 
@@ -70,9 +70,13 @@ pub struct SegmentArgs {
     /// Replace files that are there.
     #[arg(long)]
     overwrite: bool,
-    /// How far from tissue px are analysed, µm: what lies beyond is glass.
+    /// Gaps in tissue of up to twice this are analysed too, µm: fat cells, lumens.
     #[arg(long, default_value_t = 48.0, value_name = "UM", value_parser = parse::not_negative)]
-    margin_um: f64,
+    fill_um: f64,
+    /// Part of a tile's side that it shares with its neighbour, 0 to 0.5, all of it blended: less is
+    /// faster, and shows where tiles meet.
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", value_parser = parse::within(0.0, 0.5))]
+    overlap: f32,
     /// Tiles analysed at a time: speed and memory, not results.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
@@ -167,9 +171,11 @@ impl SegmentArgs {
         let model = ReadyModel::open(&self.decoder(), encoder.as_ref(), bias, device)?;
         let mpp = Magnification(self.mag).mpp();
         self.warn_of_scale(&model, mpp);
+        let tile_px = model.card.tile_px as u32;
         let settings = Settings {
+            grid: GridSpec::overlapping(mpp, tile_px, self.overlap.into()),
             probabilities: self.probabilities,
-            margin_um: self.margin_um,
+            fill_um: self.fill_um,
             ..Settings::of_model(&model, mpp)
         };
         let mut network = Network::new(&model);
@@ -255,7 +261,7 @@ mod tests {
             Only::try_parse_from(args.split_whitespace()).map(|only| only.segment)
         };
         let plain = parse("-o a.tif").unwrap();
-        assert_eq!((plain.mag, plain.margin_um), (10.0, 48.0));
+        assert_eq!((plain.mag, plain.fill_um), (10.0, 48.0));
         assert_eq!(plain.decoder().to_string(), "shipped weights 'breast'");
         let brain = parse("-o a.TIFF --weights brain --mag 20x").unwrap();
         assert!(brain.weights.unwrap().file().is_none());
@@ -263,9 +269,10 @@ mod tests {
             "-o a.png",
             "-o a",
             "-o a.tif --mag 0",
-            "-o a.tif --margin-um -1",
+            "-o a.tif --fill-um -1",
             "-o a.tif --resume --restart",
             "-o a.tif --batch 0",
+            "-o a.tif --overlap 0.6",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -45,7 +45,7 @@ pub fn segment_in_memory(
     settings.check(model.classes(), model.tile_px())?;
     let grid = TileGrid::over(slide.info(), settings.grid)?;
     let mut field = Field::blank(grid, model.classes().len())?;
-    let tissue = TissueMap::of(slide, settings.margin_um)?;
+    let tissue = TissueMap::of(slide, settings.fill_um)?;
     let mask = Mask::new(&grid, settings.only_near_tissue.then_some(&tissue));
     let tiles = wanted_tiles(&grid, &tissue, 0);
     let total = tiles.len() as u64;

@@ -32,14 +32,21 @@ pub struct GridSpec {
 }
 
 impl GridSpec {
-    /// The grid for tiles of `tile_px` px of `mpp` µm: an eighth of a tile is halo, and half of
-    /// the halo blends. Of a tile of 256 px, 192 px are kept.
+    /// The grid for tiles of `tile_px` px of `mpp` µm of which neighbours share half, all of it
+    /// blended: where networks see little around a px, tiles disagree, and that is spread widest.
     pub fn new(mpp: f64, tile_px: u32) -> Self {
+        Self::overlapping(mpp, tile_px, 0.5)
+    }
+
+    /// The grid of which neighbouring tiles share `overlap` of their side, 0 to a half, all of it
+    /// blended.
+    pub fn overlapping(mpp: f64, tile_px: u32, overlap: f64) -> Self {
+        let halo_px = (f64::from(tile_px) * overlap.clamp(0.0, 0.5) / 2.0) as u32;
         Self {
             mpp,
             tile_px,
-            halo_px: tile_px / 8,
-            blend_px: tile_px / 16,
+            halo_px,
+            blend_px: halo_px,
             shifted: false,
         }
     }
@@ -70,9 +77,9 @@ impl GridSpec {
                 "a halo of {halo_px} px leaves nothing of {tile_px} px"
             ));
         }
-        if blend_px > halo_px || blend_px * 2 >= self.step_px() {
+        if blend_px > halo_px || blend_px.saturating_mul(2) > self.step_px() {
             return refuse(format!(
-                "blending over {blend_px} px needs a halo of as many and a core of more than twice \
+                "blending over {blend_px} px needs a halo of as many and a core of at least twice \
                  as many; there are {halo_px} and {} px",
                 self.step_px()
             ));
@@ -315,9 +322,9 @@ mod tests {
             let grid = TileGrid::over(&info(999, 777, Some(0.25)), spec).unwrap();
             grid.origin_um(TileId { column, row: 0 })
         };
-        assert_eq!(at(false, 0), UmPoint::new(-16.0, -16.0));
-        assert_eq!(at(false, 1), UmPoint::new(80.0, -16.0));
-        assert_eq!(at(true, 1), UmPoint::new(32.0, -64.0));
+        assert_eq!(at(false, 0), UmPoint::new(-32.0, -32.0));
+        assert_eq!(at(false, 1), UmPoint::new(32.0, -32.0));
+        assert_eq!(at(true, 1), UmPoint::new(0.0, -64.0));
     }
 
     #[test]
@@ -339,10 +346,10 @@ mod tests {
         };
         assert!(said(Some(0.25), all_halo).contains("leaves nothing of 256 px"));
         let wide = GridSpec {
-            blend_px: 33,
+            blend_px: 65,
             ..GridSpec::new(1.0, 256)
         };
-        assert!(said(Some(0.25), wide).contains("blending over 33 px"));
+        assert!(said(Some(0.25), wide).contains("blending over 65 px"));
         assert!(said(Some(0.25), GridSpec::new(f64::NAN, 256)).contains("no scale"));
         // Scanners state mpp to three digits: 1 % is no up-sampling.
         assert!(TileGrid::over(&info(500, 500, Some(0.252)), GridSpec::new(0.25, 256)).is_ok());

@@ -63,6 +63,13 @@ pub trait TileModel {
     /// Its classes, K; the order of the scores.
     fn classes(&self) -> &[ModelClass];
 
+    /// Side of the blocks, px, into which the network cuts a tile, counted from its corner; 1 where
+    /// it does not. Scores may change more from block to block than within: edges of the network's
+    /// own, which are there whatever tiles there are.
+    fn block_px(&self) -> u32 {
+        1
+    }
+
     /// For each tile K × S × S scores: class by class, rows from the top. Logits or
     /// log-probabilities, which are the same here: they differ by a number that all classes of a
     /// px share, and softmax does not see it, neither before blending nor after.

@@ -38,6 +38,10 @@ impl TileModel for Network {
         &self.classes
     }
 
+    fn block_px(&self) -> u32 {
+        self.predictor.encoder.config().patch_px as u32
+    }
+
     fn predict(&mut self, tiles: &[RgbTile]) -> Result<Vec<Vec<f32>>, ModelError> {
         let side = self.tile_px as usize;
         let values: Vec<f32> = tiles.iter().flat_map(planes).collect();

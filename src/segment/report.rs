@@ -85,9 +85,9 @@ pub struct Report {
     pub size_px: (u32, u32),
     /// The tiles.
     pub grid: GridReport,
-    /// How far from tissue px were analysed, µm.
-    pub margin_um: f64,
-    /// Whether all farther px were left out.
+    /// Gaps in tissue of up to twice this were filled, µm.
+    pub fill_um: f64,
+    /// Whether all px beside tissue were left out.
     pub only_near_tissue: bool,
     /// Code of px that were not analysed.
     pub not_analysed_code: u8,
@@ -129,6 +129,8 @@ pub struct Found<'a> {
     pub tissue: &'a TissueMap,
     /// What was written.
     pub files: &'a Outputs,
+    /// Side of the network's blocks, px.
+    pub block_px: u32,
     /// What the moved grid found.
     pub shifted: Option<ShiftedGrid>,
 }
@@ -142,6 +144,7 @@ pub fn report(found: Found, sums: &RowStats) -> Report {
         classes,
         tissue,
         files,
+        block_px,
         shifted,
     } = found;
     let analysed_px: u64 = sums.class_px.iter().sum();
@@ -173,7 +176,7 @@ pub fn report(found: Found, sums: &RowStats) -> Report {
             columns,
             rows,
         },
-        margin_um: settings.margin_um,
+        fill_um: settings.fill_um,
         only_near_tissue: settings.only_near_tissue,
         not_analysed_code: NOT_ANALYSED,
         classes: (0..=u8::MAX)
@@ -189,7 +192,7 @@ pub fn report(found: Found, sums: &RowStats) -> Report {
             run: sums.tiles_run,
             skipped: sums.tiles_skipped,
         },
-        seams: sums.seams.summary(grid.spec.blend_px),
+        seams: sums.seams.summary(grid.spec.blend_px, block_px),
         shifted,
         times: sums.times,
         stitching_share: stitching_share(&sums.times),

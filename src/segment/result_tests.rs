@@ -19,7 +19,7 @@ fn areas_are_those_of_the_picture() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out.tif");
     let mut settings = settings();
-    settings.margin_um = 0.0;
+    settings.fill_um = 0.0;
     let mut model = ColourModel::new(TILE_PX, 0.0);
     let options = RunOptions::default();
     let report =
@@ -82,8 +82,8 @@ fn cost_grows_with_tissue_and_not_with_the_slide() {
         assert!(slide.px_read.load(Ordering::Relaxed) <= overview_px + stats.tiles_run * 97 * 97);
         counts.push(stats.tiles_run);
     }
-    // 64 um of tissue and 16 um of margin: cores of 16 um with 3 um of blending.
-    assert_eq!(counts, [64, 64, 64]);
+    // 64 um of tissue: cores of 16 um with 3 um of blending.
+    assert_eq!(counts, [36, 36, 36]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn blending_takes_the_seams_away() {
         let mut model = ColourModel::new(64, drift);
         let field =
             segment_in_memory(&slide, &mut model, &settings, Pace::default(), &mut go_on).unwrap();
-        field.stats.seams.summary(blend_px)
+        field.stats.seams.summary(blend_px, 1)
     };
     let (hard, soft) = (seams(0, 2.0), seams(14, 2.0));
     assert!(hard.border_pairs > 400, "{hard:?}");
@@ -146,7 +146,7 @@ fn real_edges_are_as_frequent_at_borders_as_elsewhere() {
     let mut model = ColourModel::new(TILE_PX, 0.0);
     let field =
         segment_in_memory(&slide, &mut model, &settings(), Pace::default(), &mut go_on).unwrap();
-    let seams = field.stats.seams.summary(6);
+    let seams = field.stats.seams.summary(6, 1);
     assert!(
         (seams.border_ratio - 1.0).abs() < 0.05 && seams.elsewhere > 0.1,
         "{seams:?}"

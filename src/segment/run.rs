@@ -63,12 +63,13 @@ pub fn segment_slide(
     outputs.check(slide.info(), options.overwrite)?;
     let fingerprint = settings.fingerprint(slide.info(), &grid, &classes);
     let work = WorkFolder::open(output, grid, &fingerprint, options.restart)?;
-    let tissue = &TissueMap::of(slide, settings.margin_um)?;
+    let tissue = &TissueMap::of(slide, settings.fill_um)?;
     let run = Run {
         slide,
         grid,
         settings,
         classes,
+        block_px: model.block_px(),
         outputs,
         work,
         tissue,
@@ -101,6 +102,7 @@ struct Run<'a> {
     grid: TileGrid,
     settings: &'a Settings,
     classes: Vec<ModelClass>,
+    block_px: u32,
     outputs: Outputs,
     work: WorkFolder,
     tissue: &'a TissueMap,
@@ -117,6 +119,7 @@ impl<'a> Run<'a> {
             grid,
             settings,
             classes: self.classes.clone(),
+            block_px: self.block_px,
             outputs: self.outputs.clone(),
             work: WorkFolder::open(&folder, grid, &fingerprint, restart)?,
             tissue: self.tissue,
@@ -133,7 +136,7 @@ impl<'a> Run<'a> {
         let seams = other.sums()?.seams;
         Ok(ShiftedGrid {
             agreement: agreement(one, two, self.classes.len())?,
-            seams: seams.summary(other.grid.spec.blend_px),
+            seams: seams.summary(other.grid.spec.blend_px, self.block_px),
         })
     }
 
@@ -232,6 +235,7 @@ impl<'a> Run<'a> {
             classes: &self.classes,
             tissue: self.tissue,
             files: &self.outputs,
+            block_px: self.block_px,
             shifted,
         }
     }

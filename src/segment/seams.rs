@@ -27,15 +27,20 @@ pub struct SeamProfile {
     pub pairs: Vec<u64>,
 }
 
-/// Energy at tile borders beside that elsewhere.
+/// Energy at tile borders beside that elsewhere. A network that cuts tiles into blocks has more at
+/// their borders, with which those of tiles coincide; they are compared with their like.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Seams {
-    /// Mean energy of the pairs across a border.
+    /// Mean energy of the pairs across a border of two tiles' cores.
     pub at_border: f64,
-    /// Mean energy of the pairs within reach of the blending, or across where there is none.
+    /// Mean energy of those at borders of the network's blocks within reach of the blending, and of
+    /// those across a border.
     pub in_blend: f64,
-    /// Mean energy of all other pairs.
+    /// Mean energy of those at borders of the network's blocks, a quarter of a core and more from
+    /// every border.
     pub elsewhere: f64,
+    /// Mean energy of all pairs.
+    pub of_all: f64,
     /// Pairs across a border that were measured.
     pub border_pairs: u64,
     /// `at_border / elsewhere`; 1 where both are 0.
@@ -70,21 +75,24 @@ impl SeamProfile {
             .for_each(|(sum, more)| *sum += more);
     }
 
-    /// Borders against elsewhere; blending reaches `blend_px` to both sides.
-    pub fn summary(&self, blend_px: u32) -> Seams {
+    /// Borders against elsewhere; blending reaches `blend_px` to both sides, and the network's
+    /// blocks have sides of `block_px`, see [`super::TileModel::block_px`].
+    pub fn summary(&self, blend_px: u32, block_px: u32) -> Seams {
         let (step, blend) = (self.pairs.len(), blend_px as usize);
+        let like = |d: usize| d.is_multiple_of(block_px.max(1) as usize);
         let distance = |d: usize| d.min(step - d);
         let mean = |wanted: &dyn Fn(usize) -> bool| {
             let at = || (0..step).filter(|d| wanted(distance(*d)));
             let pairs: u64 = at().map(|d| self.pairs[d]).sum();
             at().map(|d| self.energy[d]).sum::<f64>() / pairs.max(1) as f64
         };
-        let (at_border, elsewhere) = (mean(&|d| d == 0), mean(&|d| d > blend));
-        let in_blend = mean(&|d| d <= blend);
+        let (at_border, elsewhere) = (mean(&|d| d == 0), mean(&|d| 4 * d >= step && like(d)));
+        let in_blend = mean(&|d| d <= blend && like(d));
         Seams {
             at_border,
             in_blend,
             elsewhere,
+            of_all: mean(&|_| true),
             border_pairs: self.pairs.first().copied().unwrap_or(0),
             border_ratio: ratio(at_border, elsewhere),
             blend_ratio: ratio(in_blend, elsewhere),
@@ -191,6 +199,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn borders_are_compared_with_borders_of_blocks() {
+        let spec = GridSpec::new(1.0, 128);
+        let mut profile = SeamProfile::new(&spec);
+        for x in 1..640 {
+            let jump = if x % 16 == 0 { 3.0 } else { 1.0 };
+            profile.add(x, &[0.0], &[jump]);
+        }
+        assert_eq!(profile.summary(spec.blend_px, 16).border_ratio, 1.0);
+        assert!(profile.summary(spec.blend_px, 1).border_ratio > 5.0);
+        for x in (64..640).step_by(64) {
+            profile.add(x, &[0.0], &[6.0]);
+        }
+        assert!(profile.summary(spec.blend_px, 16).border_ratio > 2.0);
+    }
+
+    #[test]
     fn borders_are_told_from_elsewhere() {
         let spec = GridSpec {
             mpp: 1.0,
@@ -204,7 +228,7 @@ mod tests {
             let jump = if x % 16 == 0 { 3.0 } else { 1.0 };
             profile.add(x, &[0.0, 0.0], &[jump, jump]);
         }
-        let seams = profile.summary(spec.blend_px);
+        let seams = profile.summary(spec.blend_px, 1);
         assert_eq!(
             (seams.at_border, seams.elsewhere, seams.border_pairs),
             (9.0, 1.0, 9)
@@ -218,7 +242,7 @@ mod tests {
         );
         let mut twice = profile.clone();
         twice.merge(&profile);
-        assert_eq!(twice.summary(2).at_border, seams.at_border);
-        assert_eq!(SeamProfile::default().summary(2).border_ratio, 1.0);
+        assert_eq!(twice.summary(2, 1).at_border, seams.at_border);
+        assert_eq!(SeamProfile::default().summary(2, 1).border_ratio, 1.0);
     }
 }

@@ -19,9 +19,9 @@ pub const PROGRAM: &str = concat!("parfocal ", env!("CARGO_PKG_VERSION"));
 pub struct Settings {
     /// How the slide is cut.
     pub grid: GridSpec,
-    /// How far from tissue px are analysed, µm along both axes.
-    pub margin_um: f64,
-    /// Whether px farther than that from tissue are left out although their tile was run. With it
+    /// Gaps in tissue of up to twice this are filled, µm along both axes; see [`super::TissueMap`].
+    pub fill_um: f64,
+    /// Whether px beside tissue are left out although their tile was run. With it
     /// the result does not depend on where tile borders fall; without it, models that know glass
     /// as a class tell where it is.
     pub only_near_tissue: bool,
@@ -36,12 +36,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A grid of tiles of `tile_px` px of `mpp` µm with [`GridSpec::new`]'s halo, 48 µm around
-    /// tissue (empty fat cells and lumens of up to 100 µm are filled), no probabilities, no bias.
+    /// A grid of tiles of `tile_px` px of `mpp` µm with [`GridSpec::new`]'s overlap, gaps of
+    /// up to 96 µm filled (empty fat cells, lumens), no probabilities, no bias.
     pub fn new(mpp: f64, tile_px: u32, model_hash: &str) -> Self {
         Self {
             grid: GridSpec::new(mpp, tile_px),
-            margin_um: 48.0,
+            fill_um: 48.0,
             only_near_tissue: true,
             probabilities: false,
             model_hash: model_hash.to_owned(),
@@ -68,8 +68,11 @@ impl Settings {
                 "tiles of {asked} px for a model that takes {tile_px} px"
             ));
         }
-        if !(self.margin_um.is_finite() && (0.0..=1e4).contains(&self.margin_um)) {
-            return refuse(format!("a margin of {} um, not 0 to 10000", self.margin_um));
+        if !(self.fill_um.is_finite() && (0.0..=1e4).contains(&self.fill_um)) {
+            return refuse(format!(
+                "gaps filled by {} um, not 0 to 10000",
+                self.fill_um
+            ));
         }
         let names: Vec<&str> = classes.iter().map(|class| class.name.as_str()).collect();
         match self
@@ -185,9 +188,9 @@ mod tests {
         let other_tile = said(&|s| s.grid.tile_px = 256, &["a"]).unwrap_err();
         assert!(other_tile.contains("tiles of 256 px for a model that takes 128 px"));
         assert!(
-            said(&|s| s.margin_um = -1.0, &["a"])
+            said(&|s| s.fill_um = -1.0, &["a"])
                 .unwrap_err()
-                .contains("margin")
+                .contains("gaps filled")
         );
         let other_class = |s: &mut Settings| s.bias = BTreeMap::from([("c".into(), 1.0)]);
         let bias = said(&other_class, &["a", "b"]).unwrap_err();

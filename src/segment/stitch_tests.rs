@@ -13,7 +13,7 @@ fn grid(width: u32, height: u32, blend_px: u32, shifted: bool) -> TileGrid {
     let spec = GridSpec {
         mpp: 1.0,
         tile_px: 24,
-        halo_px: 4,
+        halo_px: blend_px.max(4),
         blend_px,
         shifted,
     };
@@ -105,7 +105,7 @@ fn rows_of_tiles_give_what_the_whole_picture_gives() {
     let all = |_: TileId| true;
     let which: [&dyn Fn(TileId) -> bool; 3] = [&all, &holes, &row_hole];
     for (width, height) in [(1, 1), (16, 16), (17, 33), (71, 50), (80, 64)] {
-        for (blend_px, shifted) in [(0, false), (0, true), (3, false), (4, true)] {
+        for (blend_px, shifted) in [(0, false), (0, true), (3, false), (4, true), (6, true)] {
             for run in which {
                 let grid = grid(width, height, blend_px, shifted);
                 let (weights, sums) = reference(&grid, run);
@@ -127,15 +127,14 @@ fn rows_of_tiles_give_what_the_whole_picture_gives() {
 
 #[test]
 fn a_row_begun_one_above_is_the_same_bit_for_bit() {
-    let grid = grid(71, 80, 4, false);
     let all = |_: TileId| true;
-    let whole = stitched(&grid, &all);
-    for first in 1..grid.rows() {
-        let below = |tile: TileId| tile.row + 1 >= first;
-        let top = grid.band(first).start as usize * 71;
-        assert!(
-            whole[top..] == stitched(&grid, &below)[top..],
-            "from row {first}"
-        );
+    for grid in [4, 6].map(|blend_px| grid(71, 80, blend_px, false)) {
+        let whole = stitched(&grid, &all);
+        for first in 1..grid.rows() {
+            let below = |tile: TileId| tile.row + 1 >= first;
+            let top = grid.band(first).start as usize * 71;
+            let begun = stitched(&grid, &below);
+            assert!(whole[top..] == begun[top..], "{grid:?} from row {first}");
+        }
     }
 }

@@ -177,7 +177,7 @@ pub fn slide() -> impl SlideSource {
 
 pub fn settings() -> Settings {
     let mut settings = Settings::new(0.5, TILE_PX, "model-hash");
-    settings.margin_um = 16.0;
+    settings.fill_um = 16.0;
     settings.grid.halo_px = 8;
     settings.grid.blend_px = 6;
     settings

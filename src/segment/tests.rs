@@ -51,7 +51,7 @@ fn files_have_what_memory_has_and_batches_do_not_matter() {
     let field =
         segment_in_memory(&slide(), &mut model, &settings, Pace::default(), &mut go_on).unwrap();
     assert_eq!(codes(&output, 0), (801, field.codes.clone()));
-    let (by_file, by_memory) = (report.seams, field.stats.seams.summary(6));
+    let (by_file, by_memory) = (report.seams, field.stats.seams.summary(6, 1));
     assert!((by_file.at_border / by_memory.at_border - 1.0).abs() < 1e-12);
     assert_eq!(by_file.border_pairs, by_memory.border_pairs);
     for (at, code) in field.codes.iter().enumerate() {

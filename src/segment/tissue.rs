@@ -14,7 +14,7 @@ const OVERVIEW_MPP: f64 = 8.0;
 /// Overview rows that are read at a time.
 const STRIP_PX: u32 = 256;
 
-/// Tissue on an overview of a slide, and what lies near it.
+/// Tissue on an overview of a slide, its gaps filled.
 ///
 /// Memory: 6 bytes for every 8 × 8 µm of the slide, 47 MB for 25 × 20 mm.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct TissueMap {
     mpp: f64,
     columns: usize,
     rows: usize,
-    /// Whether each overview px lies within the margin of a px with tissue; rows from the top.
+    /// Whether each overview px lies on tissue or in a gap of it; rows from the top.
     near: Vec<bool>,
     near_counts: Counts,
     /// Overview px with tissue.
@@ -30,12 +30,12 @@ pub struct TissueMap {
 }
 
 impl TissueMap {
-    /// Reads an overview of the slide; what lies within `margin_um` of tissue, along both axes,
-    /// counts as near it.
+    /// Reads an overview of the slide; what lies between tissue, at most twice `fill_um` apart along
+    /// either axis, counts as tissue: empty fat cells, lumens.
     ///
     /// # Errors
     /// When the slide has no scale or can't be read.
-    pub fn of(slide: &dyn SlideSource, margin_um: f64) -> Result<Self, SlideError> {
+    pub fn of(slide: &dyn SlideSource, fill_um: f64) -> Result<Self, SlideError> {
         let mpp = OVERVIEW_MPP.max(slide.finest_mpp().unwrap_or(0.0));
         let info = slide.info();
         let base = info.mpp.map_or((1.0, 1.0), |mpp| (mpp.x, mpp.y));
@@ -43,19 +43,24 @@ impl TissueMap {
         let columns = side(info.size().width * base.0);
         let rows = side(info.size().height * base.1);
         let tissue = overview(slide, mpp, columns, rows)?;
-        let reach = (margin_um.max(0.0) / mpp).ceil() as usize;
+        let reach = (fill_um.max(0.0) / mpp).ceil() as usize;
         Ok(Self::from_px(mpp, columns as usize, tissue, reach))
     }
 
     fn from_px(mpp: f64, columns: usize, tissue: Vec<bool>, reach_px: usize) -> Self {
         let rows = tissue.len() / columns.max(1);
         let counts = Counts::of(columns, &tissue);
+        let px = || (0..tissue.len()).map(|px| (px % columns, px / columns));
         let around =
             |at: usize, side: usize| at.saturating_sub(reach_px)..(at + reach_px + 1).min(side);
-        let near: Vec<bool> = (0..tissue.len())
-            .map(|px| (px % columns, px / columns))
-            .map(|(x, y)| counts.within(around(x, columns), around(y, rows)) > 0)
-            .collect();
+        // Grown and shrunk again: gaps close, and the outline stays where it is.
+        let grown = px().map(|(x, y)| counts.within(around(x, columns), around(y, rows)) > 0);
+        let grown = Counts::of(columns, &grown.collect::<Vec<bool>>());
+        let all_grown = |(x, y): (usize, usize)| {
+            let (x, y) = (around(x, columns), around(y, rows));
+            grown.within(x.clone(), y.clone()) as usize == x.len() * y.len()
+        };
+        let near: Vec<bool> = px().map(all_grown).collect();
         Self {
             mpp,
             columns,
@@ -91,7 +96,7 @@ impl TissueMap {
         self.under(mpp, x, self.columns)
     }
 
-    /// Area of tissue, without the margin, mm².
+    /// Area of tissue, without its gaps, mm².
     pub fn tissue_mm2(&self) -> f64 {
         self.tissue_px as f64 * self.mpp * self.mpp / 1e6
     }
@@ -166,10 +171,11 @@ mod tests {
     use crate::segment::test_slide::Painted;
 
     #[test]
-    fn tissue_and_its_margin_are_found_where_they_are() {
-        // 400 x 240 um; tissue at x 80..160 um, y 80..120 um.
+    fn tissue_is_found_where_it_is_and_gaps_are_filled() {
+        // 400 x 240 um; tissue at x 80..160 um, y 80..120 um, with a gap of 24 um in it.
         let slide = Painted::new(1600, 960, Some(0.25), |x, y| {
-            let stained = (320..640).contains(&x) && (320..480).contains(&y);
+            let gap = (384..480).contains(&x) && (352..448).contains(&y);
+            let stained = (320..640).contains(&x) && (320..480).contains(&y) && !gap;
             if stained {
                 [180, 90, 150]
             } else {
@@ -178,19 +184,19 @@ mod tests {
         });
         let map = TissueMap::of(&slide, 16.0).unwrap();
         assert!(
-            (map.tissue_mm2() - 0.0032).abs() < 1e-9,
+            (map.tissue_mm2() - 0.0032 + 0.000_576).abs() < 1e-9,
             "{}",
             map.tissue_mm2()
         );
-        // In px of 1 um: near is x 64..176, y 64..136.
+        // In px of 1 um: x 80..160, y 80..120.
         let touches = |x: Range<u32>, y: Range<u32>| map.touches(1.0, &x, &y);
-        assert!(touches(0..65, 0..65) && !touches(0..64, 0..240) && !touches(0..400, 0..64));
-        assert!(touches(175..400, 135..240) && !touches(176..400, 0..240) && !touches(5..5, 0..9));
+        assert!(touches(0..81, 0..81) && !touches(0..80, 0..240) && !touches(0..400, 0..80));
+        assert!(touches(159..400, 119..240) && !touches(160..400, 0..240) && !touches(5..5, 0..9));
         let row = map.near_row(1.0, 100);
         let near: Vec<u32> = (0..400).filter(|x| row[map.column_of(1.0, *x)]).collect();
         assert_eq!(
             (near.first(), near.last(), near.len()),
-            (Some(&64), Some(&175), 112)
+            (Some(&80), Some(&159), 80)
         );
     }
 

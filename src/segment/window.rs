@@ -3,25 +3,24 @@
 use super::grid::GridSpec;
 
 /// Weights (0–1) of the px of a tile along one axis, `tile_px` of them: 0 in the outer part of
-/// the halo, 1 in the core, and between them, over `blend_px` to both sides of the core's border,
-/// the smooth step s(t) = t²(3 − 2t). Since s(t) + s(1 − t) = 1, the windows of two neighbours add
-/// up to 1 where they overlap; without blending they meet.
+/// the halo, 1 in the core, and between them, over `blend_px` to both sides of the core's border, a
+/// straight line: of all windows the one that spreads a difference between tiles most evenly. The
+/// windows of two neighbours add up to 1 where they overlap; without blending they meet.
 pub fn window(spec: &GridSpec) -> Vec<f32> {
     let middle = f64::from(spec.tile_px) / 2.0;
     let weight = |px: u32| {
         // How far the px's centre lies within the nearer border of the core, px.
         let within = f64::from(spec.step_px()) / 2.0 - (f64::from(px) + 0.5 - middle).abs();
-        smooth_step(within, f64::from(spec.blend_px)) as f32
+        ramp(within, f64::from(spec.blend_px)) as f32
     };
     (0..spec.tile_px).map(weight).collect()
 }
 
-fn smooth_step(within_px: f64, blend_px: f64) -> f64 {
+fn ramp(within_px: f64, blend_px: f64) -> f64 {
     if within_px >= blend_px {
         return 1.0;
     }
-    let t = ((within_px + blend_px) / (2.0 * blend_px)).clamp(0.0, 1.0);
-    t * t * (3.0 - 2.0 * t)
+    ((within_px + blend_px) / (2.0 * blend_px)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -36,6 +35,7 @@ mod tests {
             (64, 8, 0),
             (256, 32, 16),
             (61, 7, 3),
+            (128, 32, 32),
         ] {
             let spec = GridSpec {
                 mpp: 1.0,

@@ -239,6 +239,13 @@ impl Strip {
 
 /// One row from the two above each other in `pair`; the last of an odd height is alone.
 fn halve(row: &mut [u8], pair: &[u8], width_px: usize, samples: usize, merge: fn(&[u8]) -> u8) {
+    // Most of a label map is glass.
+    if let [first, others @ ..] = pair
+        && others.iter().all(|value| value == first)
+    {
+        row.fill(*first);
+        return;
+    }
     let row_bytes = width_px * samples;
     for (x, pixel) in row.chunks_exact_mut(samples).enumerate() {
         let (left, right) = (2 * x * samples, (2 * x + 1) * samples);
