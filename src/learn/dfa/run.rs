@@ -249,7 +249,7 @@ fn finish(
 /// What a weights file says of its making.
 fn notes(file: &TrainFile, scene: &Scene) -> BTreeMap<String, String> {
     let run = &file.run;
-    let fractions: Vec<String> = scene.fractions.iter().map(|f| format!("{f:.5}")).collect();
+    let fractions: Vec<String> = scene.fractions.iter().map(f64::to_string).collect();
     BTreeMap::from(
         [
             ("method", "dynamic focal attention".to_owned()),

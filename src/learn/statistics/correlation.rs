@@ -14,7 +14,8 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
         pairs.map(|(x, y)| of(x - mean_x, y - mean_y)).sum()
     };
     let (xx, yy) = (sum(&|x, _| x * x), sum(&|_, y| y * y));
-    let varies = |squares: f64, middle: f64| squares > 1e-20 * (1.0 + middle * middle);
+    // What differs only by the rounding of f32 does not vary.
+    let varies = |squares: f64, middle: f64| squares > 1e-12 * (1.0 + middle * middle);
     (varies(xx, mean_x) && varies(yy, mean_y))
         .then(|| (sum(&|x, y| x * y) / (xx * yy).sqrt()).clamp(-1.0, 1.0))
 }
