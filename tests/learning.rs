@@ -1,15 +1,17 @@
 //! Learning through the program itself, and on both kinds of device.
 
+mod program;
+
 use std::path::Path;
 use std::process::{Command as Process, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use parfocal::learn::mad::{MadConfig, Trainer};
 use parfocal::learn::sampling::{FamilyBatch, View};
 use parfocal::model::dfa::{Activation, Decoder, DecoderConfig, to_tile};
 use parfocal::model::{Encoder, EncoderConfig};
+use program::{fails, parfocal, succeeds};
 
 const ENCODER: &str = "
 [run.encoder]
@@ -37,30 +39,11 @@ fn settings(steps: u64) -> String {
     )
 }
 
-fn parfocal(args: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_parfocal"));
-    command.current_dir(folder).args(args).output().unwrap()
-}
-
 fn train(folder: &Path, out: &str, more: &[&str]) -> Output {
     let base = [
         "train", "mad", "--config", "mad.toml", "--out", out, "--device", "cpu",
     ];
     parfocal(&[&base, more].concat(), folder)
-}
-
-fn succeeds(output: &Output) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn fails(output: &Output, words: &[&str]) {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    for word in words {
-        assert!(stderr.contains(word), "no '{word}' in: {stderr}");
-    }
 }
 
 /// Starts a run in the folder `cut` and kills it after some lines of its log, before `last` is there.

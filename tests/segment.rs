@@ -1,16 +1,18 @@
 //! `parfocal segment` through the program itself: files, areas, resuming, refusals.
 
+mod program;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use assert_cmd::Command;
 use burn::tensor::Device;
 use parfocal::geometry::LevelRegion;
 use parfocal::model::dfa::weights::{self as decoder_weights, ClassLabel, DecoderCard};
 use parfocal::model::dfa::{ClassBias, Decoder, DecoderConfig};
 use parfocal::model::{Encoder, EncoderConfig, weights};
+use program::{fails, succeeds};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -121,12 +123,7 @@ impl Bench {
     }
 
     fn parfocal(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_parfocal"));
-        command
-            .current_dir(self.0.path())
-            .args(args)
-            .output()
-            .unwrap()
+        program::parfocal(args, self.0.path())
     }
 
     /// Starts a run and waits until some rows are finished.
@@ -144,20 +141,6 @@ impl Bench {
             std::thread::sleep(Duration::from_millis(1));
         }
         running
-    }
-}
-
-fn succeeds(output: &Output) -> String {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn fails(output: &Output, words: &[&str]) {
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    for word in words {
-        assert!(stderr.contains(word), "no '{word}' in: {stderr}");
     }
 }
 
@@ -388,19 +371,15 @@ fn what_does_not_fit_is_told_at_the_start() {
 #[test]
 fn shipped_weights_go_by_name() {
     let bench = Bench::new(200, 150);
-    let base = [
-        "segment",
-        "slide.png",
-        "--slide-mpp",
-        "1",
-        "--device",
-        "cpu",
-    ];
-    let plain = bench.parfocal(&[&base[..], &["-o", "a.tif"]].concat());
+    let segment = |more: &str| {
+        let args = format!("segment slide.png --slide-mpp 1 --device cpu {more}");
+        bench.parfocal(&args.split(' ').collect::<Vec<_>>())
+    };
+    let plain = segment("-o a.tif");
     assert!(succeeds(&plain).contains("tumor"));
     let said = String::from_utf8_lossy(&plain.stderr);
     assert!(said.contains("shipped weights 'breast'"), "{said}");
-    let brain = bench.parfocal(&[&base[..], &["-o", "b.tif", "--weights", "brain"]].concat());
+    let brain = segment("-o b.tif --weights brain");
     assert!(succeeds(&brain).contains("white_matter"));
     let told = succeeds(&bench.parfocal(&["weights", "inspect", "brain"]));
     assert!(

@@ -10,6 +10,8 @@ pub mod position;
 pub mod predictor;
 pub mod ready;
 pub mod shipped;
+#[cfg(test)]
+pub mod test_model;
 pub mod values;
 pub mod weights;
 

@@ -135,34 +135,12 @@ impl Predictor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::EncoderConfig;
-    use crate::model::dfa::DecoderConfig;
+    use crate::model::test_model::little_predictor;
 
     const SIDE: usize = 32;
 
     fn little() -> Predictor {
-        let device = Device::flex();
-        let config = EncoderConfig {
-            width: 24,
-            depth: 1,
-            mlp_width: 48,
-            patch_px: 8,
-            ..EncoderConfig::tiny()
-        };
-        let shape = DecoderConfig {
-            width: 16,
-            heads: 2,
-            cross_width: 8,
-            mlp_width: 24,
-            ..DecoderConfig::tiny().on(24)
-        };
-        Predictor {
-            encoder: Encoder::new(&config, 1, &device).unwrap(),
-            decoder: Decoder::new(&shape, 3, 2, &device).unwrap(),
-            bias: Tensor::from_floats([0.5, -0.2, -0.3], &device),
-            offsets: vec![0.0, 0.7, 0.0],
-            device,
-        }
+        little_predictor([0.5, -0.2, -0.3], [0.0, 0.7, 0.0]).unwrap()
     }
 
     fn tiles(count: usize) -> Vec<f32> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::UmPoint;
 use crate::slide::SlideInfo;
-use crate::slide::by_um::{FINER_TOLERANCE, finest_mpp};
+use crate::slide::by_um::{ScaleError, analysed_scale, finest_mpp};
 
 /// Part of a px by which the slide may pass it without there being another px: rounding.
 const SLIVER: f64 = 1e-6;
@@ -91,25 +91,9 @@ impl GridSpec {
 /// A slide that can't be cut as asked.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GridError {
-    /// The slide does not state its scale.
-    #[error("{slide} does not state its scale (microns per px): give it as in --slide-mpp 0.25")]
-    NoScale {
-        /// The slide.
-        slide: String,
-    },
-    /// The slide has no pixels as fine as that.
-    #[error(
-        "{slide}: {wanted_mpp:.4} um/px were asked for and its finest px are {finest_mpp:.4} um; \
-         nothing is up-sampled: ask for --mag {:.2} or less", 10.0 / finest_mpp
-    )]
-    TooFine {
-        /// The slide.
-        slide: String,
-        /// The scale asked for.
-        wanted_mpp: f64,
-        /// The finest it has.
-        finest_mpp: f64,
-    },
+    /// The slide has no scale, or no pixels as fine as that.
+    #[error(transparent)]
+    Scale(#[from] ScaleError),
     /// Tile, halo and blending do not go together.
     #[error("no grid of tiles: {reason}")]
     Spec {
@@ -158,19 +142,7 @@ impl TileGrid {
     /// When the slide has no scale or no px as fine as asked for, or the numbers do not fit.
     pub fn over(info: &SlideInfo, spec: GridSpec) -> Result<Self, GridError> {
         spec.check()?;
-        let slide = || info.name.clone();
-        let (base, finest_mpp) = info
-            .mpp
-            .zip(finest_mpp(info))
-            .ok_or_else(|| GridError::NoScale { slide: slide() })?;
-        if spec.mpp * (1.0 + FINER_TOLERANCE) < finest_mpp {
-            let wanted_mpp = spec.mpp;
-            return Err(GridError::TooFine {
-                slide: slide(),
-                wanted_mpp,
-                finest_mpp,
-            });
-        }
+        let base = analysed_scale(info, finest_mpp(info), spec.mpp)?;
         let px = |level0_px: f64, base_mpp: f64| (level0_px * base_mpp / spec.mpp - SLIVER).ceil();
         let (width_px, height_px) = (
             px(info.size().width, base.x),
@@ -178,7 +150,7 @@ impl TileGrid {
         );
         if width_px.max(height_px) > MOST_PX {
             return Err(GridError::TooLarge {
-                slide: slide(),
+                slide: info.name.clone(),
                 width_px,
                 height_px,
                 mpp: spec.mpp,

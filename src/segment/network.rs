@@ -89,31 +89,14 @@ fn plain(value: &f32) -> f64 {
 mod tests {
     use std::path::Path;
 
-    use burn::tensor::Device;
-
     use super::*;
+    use crate::model::dfa::ClassBias;
     use crate::model::dfa::weights::{ClassLabel, DecoderCard};
-    use crate::model::dfa::{ClassBias, Decoder, DecoderConfig};
-    use crate::model::{Encoder, EncoderConfig};
+    use crate::model::test_model::little_predictor;
     use crate::segment::test_slide::{codes, go_on, slide};
     use crate::segment::{NOT_ANALYSED, Pace, RunOptions, segment_in_memory, segment_slide};
 
     fn model() -> ReadyModel {
-        let device = Device::flex();
-        let shape = EncoderConfig {
-            width: 24,
-            depth: 1,
-            mlp_width: 48,
-            patch_px: 8,
-            ..EncoderConfig::tiny()
-        };
-        let decoder = DecoderConfig {
-            width: 16,
-            heads: 2,
-            cross_width: 8,
-            mlp_width: 24,
-            ..DecoderConfig::tiny().on(24)
-        };
         let names = ["one", "two", "three"].map(str::to_owned);
         let bias = ClassBias::new(&names, &[0.3, -0.1, -0.2]).unwrap();
         let label = |(code, name): (u16, &String)| ClassLabel {
@@ -122,13 +105,7 @@ mod tests {
             colour: [code as u8 * 90, 10, 20],
         };
         ReadyModel {
-            predictor: Predictor {
-                encoder: Encoder::new(&shape, 1, &device).unwrap(),
-                decoder: Decoder::new(&decoder, 3, 1, &device).unwrap(),
-                bias: bias.tensor(&device),
-                offsets: vec![0.0; 3],
-                device,
-            },
+            predictor: little_predictor([0.3, -0.1, -0.2], [0.0; 3]).unwrap(),
             card: DecoderCard {
                 classes: (0..).zip(&names).map(label).collect(),
                 bias: bias.clone(),

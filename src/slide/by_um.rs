@@ -21,6 +21,54 @@ pub fn finest_mpp(info: &SlideInfo) -> Option<f64> {
     info.mpp.map(|mpp| mpp.x.max(mpp.y))
 }
 
+/// A slide that can't be analysed at a scale.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScaleError {
+    /// The slide does not state its scale.
+    #[error("{slide} does not state its scale (microns per px): give it as in --slide-mpp 0.25")]
+    NoScale {
+        /// The slide.
+        slide: String,
+    },
+    /// The slide has no pixels as fine as that.
+    #[error(
+        "{slide}: {wanted_mpp:.4} um/px were asked for and its finest px are {finest_mpp:.4} um; \
+         nothing is up-sampled: ask for --mag {:.2} or less", 10.0 / finest_mpp
+    )]
+    TooFine {
+        /// The slide.
+        slide: String,
+        /// The scale asked for.
+        wanted_mpp: f64,
+        /// The finest it has.
+        finest_mpp: f64,
+    },
+}
+
+/// The scale of a slide whose finest px are of `finest_mpp` µm, to be analysed at `wanted_mpp`.
+///
+/// # Errors
+/// When it has no scale, or no px as fine as that.
+pub fn analysed_scale(
+    info: &SlideInfo,
+    finest_mpp: Option<f64>,
+    wanted_mpp: f64,
+) -> Result<Mpp, ScaleError> {
+    let slide = || info.name.clone();
+    let (base, finest_mpp) = info
+        .mpp
+        .zip(finest_mpp)
+        .ok_or_else(|| ScaleError::NoScale { slide: slide() })?;
+    if wanted_mpp * (1.0 + FINER_TOLERANCE) < finest_mpp {
+        return Err(ScaleError::TooFine {
+            slide: slide(),
+            wanted_mpp,
+            finest_mpp,
+        });
+    }
+    Ok(base)
+}
+
 /// `width` × `height` px of `mpp` µm whose top-left corner is at `origin`, premultiplied;
 /// transparent beyond the slide. See [`SlideSource::read_um`].
 ///

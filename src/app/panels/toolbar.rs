@@ -152,7 +152,7 @@ fn turn_buttons(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
             false,
         ),
         (Icon::Mirror, "Mirror", CameraMove::Mirror, mirrored),
-        (Icon::Flip, "Flip", CameraMove::Flip, mirrored),
+        (Icon::Flip, "Flip", CameraMove::Flip, false),
         (Icon::Upright, "Upright", CameraMove::Upright, false),
     ];
     for (icon, name, step, selected) in buttons {

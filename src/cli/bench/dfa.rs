@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use indicatif::ProgressBar;
 
 use crate::cli::compute::DeviceChoice;
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::settings::{base_of, read_toml};
-use crate::cli::{output, work_progress};
+use crate::cli::output;
+use crate::cli::settings::{base_of, read_toml, sound};
+use crate::cli::work_progress::Display;
 use crate::jobs::on_compute_thread;
 use crate::learn::bench_dfa::{BenchTable, table_files};
 use crate::learn::dfa::bench::{BenchFile, Doing, Plan, trace_plot};
@@ -45,6 +45,7 @@ pub struct DfaArgs {
 
 pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     let file: BenchFile = read_toml(&args.config)?;
+    sound(&args.config, file.check())?;
     let plan = Plan::open(&file, base_of(&args.config), &args.out)?;
     let all: Vec<usize> = (0..plan.blocks()?).collect();
     if let Some(odd) = args.block.iter().find(|block| !all.contains(block)) {
@@ -56,10 +57,19 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     };
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
-    let bar = work_progress::bar("trainings");
-    let ended =
-        on_compute_thread(|| plan.run(&blocks, &device, &mut |doing| show(&bar, doing, &stop)));
-    bar.finish_and_clear();
+    let mut display = Display::new(1);
+    let mut runs = (0, 1);
+    let ended = on_compute_thread(|| {
+        plan.run(&blocks, &device, &mut |doing| {
+            let words = words(doing, &mut runs);
+            display.show(runs.0, runs.1, words);
+            match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })
+    });
+    display.bar.finish_and_clear();
     ended.map_err(|words| anyhow!(words))??;
     match plan.missing(&all)? {
         0 => write_table(&file, &plan, &args.out),
@@ -69,17 +79,16 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The bar counts trainings; steps of the one that runs and the making of crops are words on it.
-fn show(bar: &ProgressBar, doing: &Doing, stop: &AtomicBool) -> ControlFlow<()> {
+/// What is done beside the trainings that are counted in `runs`: those done, of all.
+fn words(doing: &Doing, runs: &mut (u64, u64)) -> String {
     match doing {
-        Doing::Counting(done, all) => bar.set_message(format!("{done}/{all} masks read")),
-        Doing::Encoding(done, all) => bar.set_message(format!("{done}/{all} encoded")),
-        Doing::Runs(done, all) => return work_progress::go_on(bar, stop, *done, *all),
-        Doing::Step(done, all) => bar.set_message(format!("step {done}/{all}")),
-    }
-    match stop.load(Ordering::Relaxed) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
+        Doing::Counting(done, all) => format!("{done}/{all} masks read"),
+        Doing::Encoding(done, all) => format!("{done}/{all} crops and tiles encoded"),
+        Doing::Runs(done, all) => {
+            *runs = (*done, *all);
+            "trainings".to_owned()
+        }
+        Doing::Step(done, all) => format!("trainings, step {done}/{all} of the next"),
     }
 }
 

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use crate::cli::compute::DeviceChoice;
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::settings::{base_of, read_toml};
+use crate::cli::settings::{base_of, read_toml, sound};
 use crate::cli::{output, work_progress};
 use crate::jobs::on_compute_thread;
 use crate::learn::dfa::judge::{JudgeConfig, Judged, judge};
@@ -80,7 +80,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
         bail!("--mpp {odd}: expected a scale of 0.05 to 1000 µm/px");
     }
     let mut file: TrainFile = read_toml(&args.config)?;
-    file.choose_fold(args.fold)?;
+    sound(&args.config, file.choose_fold(args.fold))?;
     let device = args.device.open()?;
     let stop = stop_on_ctrl_c()?;
     let bar = work_progress::bar("images");

@@ -4,17 +4,13 @@ mod dfa;
 mod mad;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::compute::DeviceChoice;
-use super::{output, warn_user};
+use super::output;
+use super::work_progress::Display;
 use crate::learn::run_folder::Ended;
-
-/// Where there is no terminal, a line is printed this often.
-const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Train a model.
 #[derive(Debug, Args)]
@@ -64,40 +60,5 @@ fn tell(ended: Ended, steps: u64) -> anyhow::Result<()> {
         Ended::Stopped(done) => anyhow::bail!(
             "stopped after {done} of {steps} steps, which are saved: go on with --resume"
         ),
-    }
-}
-
-/// Progress on stderr: a bar on a terminal, lines elsewhere.
-struct Display {
-    bar: ProgressBar,
-    told: Option<Instant>,
-}
-
-impl Display {
-    fn new(steps: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
-        let style = "{bar:30} {pos}/{len}  {eta} left  {msg}";
-        let style = ProgressStyle::with_template(style);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, told: None }
-    }
-
-    /// So many of so many are done; `words` say more.
-    fn show(&mut self, done: u64, all: u64, words: String) {
-        if self.bar.length() != Some(all) || self.bar.position() > done {
-            self.bar.set_length(all);
-            self.bar.set_position(0);
-        }
-        if self.bar.position() == 0 {
-            self.bar.reset_eta();
-        }
-        self.bar.set_position(done);
-        let hidden = self.bar.is_hidden();
-        if hidden && self.told.is_none_or(|told| told.elapsed() >= LINE_EVERY) {
-            self.told = Some(Instant::now());
-            let left = self.bar.eta().as_secs().div_ceil(60);
-            warn_user(&format!("{done}/{all}  {left} min left  {words}"));
-        }
-        self.bar.set_message(words);
     }
 }

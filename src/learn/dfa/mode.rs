@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::dfa::weights::{LOGIT_ADJUSTED, logit_adjustment};
 use crate::model::dfa::{BiasError, Prior, centred};
 
 /// Dice is kept within these before its logarithm is taken (methods 1.4).
@@ -111,7 +112,7 @@ impl Mode {
             Self::Anchored => "anchored",
             Self::InverseFrequency => "inverse-frequency",
             Self::DifficultyLoss => "difficulty-loss",
-            Self::LogitAdjusted => "logit-adjusted",
+            Self::LogitAdjusted => LOGIT_ADJUSTED,
         }
     }
 
@@ -177,11 +178,10 @@ impl Mode {
 
     /// What is added to the logits after training, for a temperature `tau`; mostly nothing.
     pub fn logit_offsets(self, fractions: &[f64], tau: f64) -> Vec<f64> {
-        let offset = |f: &f64| match self {
-            Self::LogitAdjusted if *f > 0.0 => -tau * f.ln(),
-            _ => 0.0,
-        };
-        fractions.iter().map(offset).collect()
+        match self {
+            Self::LogitAdjusted => logit_adjustment(fractions, tau),
+            _ => vec![0.0; fractions.len()],
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::log::Log;
 use crate::learn::run_folder::{Ended, FolderError, RunFolder};
 use crate::learn::sets::SetError;
-use crate::model::dfa::weights::{ClassLabel, DecoderCard};
+use crate::model::dfa::weights::{CLASS_FRACTIONS, ClassLabel, DecoderCard, MODE, TAU};
 use crate::model::dfa::{BiasError, ClassBias};
 use crate::model::weights::{self, WeightsError};
 
@@ -25,11 +25,6 @@ use crate::model::weights::{self, WeightsError};
 const SETTINGS: &str = "dfa.toml";
 const DECODER: &str = "decoder.safetensors";
 const ENCODER: &str = "encoder.safetensors";
-
-/// Notes of a decoder that its use depends on: how it was trained, and the τ of logit adjustment.
-pub const MODE: &str = "mode";
-/// See [`MODE`].
-pub const TAU: &str = "tau";
 
 /// A training file: the run and what it learns from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,7 +253,7 @@ fn notes(file: &TrainFile, scene: &Scene) -> BTreeMap<String, String> {
             ("seed", run.seed.to_string()),
             ("steps", run.steps.to_string()),
             ("tiles_a_step", file.data.crops.samples.to_string()),
-            ("class_fractions", fractions.join(" ")),
+            (CLASS_FRACTIONS, fractions.join(" ")),
             ("data", scene.set.provenance()),
         ]
         .map(|(key, value)| (key.to_owned(), value)),

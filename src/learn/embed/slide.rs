@@ -11,7 +11,7 @@ use super::npz::NpzWriter;
 use super::{FeatureError, Features, Grid, Region, Tile, TileAt};
 use crate::model::Encoder;
 use crate::model::config::ConfigError;
-use crate::slide::by_um::FINER_TOLERANCE;
+use crate::slide::by_um::{ScaleError, analysed_scale};
 use crate::slide::{SlideError, SlideSource};
 
 /// What is embedded.
@@ -45,25 +45,9 @@ pub struct EmbedReport {
 /// A slide that can't be embedded.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
-    /// The slide does not state its scale.
-    #[error("{slide} does not state its scale (microns per px): give it as in --slide-mpp 0.25")]
-    NoScale {
-        /// The slide.
-        slide: String,
-    },
-    /// The slide has no pixels as fine as that.
-    #[error(
-        "{slide}: {wanted_mpp:.4} um/px were asked for and its finest px are {finest_mpp:.4} um; \
-         nothing is up-sampled: ask for --mag {:.2} or less", 10.0 / finest_mpp
-    )]
-    TooFine {
-        /// The slide.
-        slide: String,
-        /// The scale asked for.
-        wanted_mpp: f64,
-        /// The finest it has.
-        finest_mpp: f64,
-    },
+    /// The slide has no scale, or no pixels as fine as that.
+    #[error(transparent)]
+    Scale(#[from] ScaleError),
     /// The region lies beside the slide.
     #[error(
         "{slide}: the region lies beside the slide, which is {width_um:.0} x {height_um:.0} um"
@@ -165,16 +149,8 @@ pub fn embed_slide(
 fn grid_of(slide: &dyn SlideSource, options: &EmbedOptions) -> Result<Grid, EmbedError> {
     let info = slide.info();
     let name = || info.name.clone();
-    let (whole, finest_mpp) = Region::of_slide(info)
-        .zip(slide.finest_mpp())
-        .ok_or_else(|| EmbedError::NoScale { slide: name() })?;
-    if options.mpp * (1.0 + FINER_TOLERANCE) < finest_mpp {
-        return Err(EmbedError::TooFine {
-            slide: name(),
-            wanted_mpp: options.mpp,
-            finest_mpp,
-        });
-    }
+    analysed_scale(info, slide.finest_mpp(), options.mpp)?;
+    let whole = Region::of_slide(info).ok_or_else(|| ScaleError::NoScale { slide: name() })?;
     let region = match &options.region {
         None => whole,
         Some(region) => region.within(&whole).ok_or_else(|| EmbedError::Beside {

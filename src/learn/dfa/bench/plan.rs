@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::config::{Arm, BenchFile, Blocks};
-use super::stage::Stage;
+use super::stage::{Stage, goes_on};
 use super::trace;
 use super::trial::{Reached, Trial, is_tau};
 use crate::learn::bench_dfa::{BenchError, ResultFolder, RunKey, RunResult, measured_difficulty};
@@ -170,6 +170,7 @@ impl<'a> Plan<'a> {
                 device,
                 progress,
                 count: (&mut done, all),
+                dice: Vec::new(),
             };
             work.run()?;
         }
@@ -239,6 +240,8 @@ struct Work<'a, 'p> {
     device: &'a Device,
     progress: &'a mut Progress<'p>,
     count: (&'a mut u64, u64),
+    /// Dice of each class by the first runs; empty until they are done.
+    dice: Vec<Option<f64>>,
 }
 
 impl Work<'_, '_> {
@@ -252,6 +255,7 @@ impl Work<'_, '_> {
         for key in plan.first.missing(&plan.first_of(self.block))? {
             self.trial(&plan.first, &none, key, None, Part::Validation)?;
         }
+        self.dice = self.first_dice()?;
         for arm in &plan.arms {
             for (n, value) in plan.tried(arm).iter().enumerate() {
                 let key = plan.try_key(arm, n, self.block);
@@ -285,7 +289,7 @@ impl Work<'_, '_> {
         Ok(best.map(|(_, value)| value))
     }
 
-    /// Dice of each class by the first runs, and how hard that says it is.
+    /// Dice of each class by the first runs: the mean of theirs.
     fn first_dice(&self) -> Result<Vec<Option<f64>>, BenchRunError> {
         let first = self.plan.first.results()?;
         let names = self.stage.scene.set.classes().names();
@@ -302,10 +306,9 @@ impl Work<'_, '_> {
         on: Part,
     ) -> Result<(), BenchRunError> {
         let (done, all) = (*self.count.0, self.count.1);
-        super::stage::goes_on((self.progress)(&Doing::Runs(done, all)))?;
-        let dice = self.first_dice()?;
+        goes_on((self.progress)(&Doing::Runs(done, all)))?;
         // A class that no first run scores is as hard as can be.
-        let known: Vec<f64> = dice.iter().map(|dice| dice.unwrap_or(0.0)).collect();
+        let known: Vec<f64> = self.dice.iter().map(|dice| dice.unwrap_or(0.0)).collect();
         let trial = Trial {
             arm,
             seed: key.seed,
@@ -320,9 +323,9 @@ impl Work<'_, '_> {
         };
         let shared = &self.plan.file.run;
         let reached = trial.run(self.stage, shared, every, self.device, self.progress)?;
-        self.keep(folder, key, setting, reached, &dice)?;
+        self.keep(folder, key, setting, reached)?;
         *self.count.0 += 1;
-        super::stage::goes_on((self.progress)(&Doing::Runs(done + 1, all)))
+        goes_on((self.progress)(&Doing::Runs(done + 1, all)))
     }
 
     fn keep(
@@ -331,13 +334,12 @@ impl Work<'_, '_> {
         key: RunKey,
         setting: Option<f64>,
         reached: Reached,
-        dice: &[Option<f64>],
     ) -> Result<(), BenchRunError> {
         if !reached.trace.is_empty() {
             trace::write(&trace_path(&self.plan.folder, &key)?, &reached.trace)?;
         }
         let mut classes = reached.classes;
-        for (class, dice) in classes.iter_mut().zip(dice) {
+        for (class, dice) in classes.iter_mut().zip(&self.dice) {
             class.difficulty = dice.map(|dice| 1.0 - dice);
         }
         Ok(folder.keep(&RunResult {

@@ -18,7 +18,14 @@ pub const TAU: &str = "tau";
 pub const CLASS_FRACTIONS: &str = "class_fractions";
 
 /// The mode whose logits are adjusted after training.
-const LOGIT_ADJUSTED: &str = "logit-adjusted";
+pub const LOGIT_ADJUSTED: &str = "logit-adjusted";
+
+/// −τ ln f of each class's share f of the training px, which logit adjustment adds to its logits
+/// (methods 1.4); 0 for a class without px.
+pub fn logit_adjustment(fractions: &[f64], tau: f64) -> Vec<f64> {
+    let offset = |f: &f64| if *f > 0.0 { -tau * f.ln() } else { 0.0 };
+    fractions.iter().map(offset).collect()
+}
 
 /// Largest tile, px.
 const MOST_TILE_PX: usize = 8192;
@@ -92,9 +99,9 @@ impl DecoderCard {
                 })
         };
         let tau = numbers(TAU, 1)?[0];
-        let offset = |f: f64| if f > 0.0 { -tau * f.ln() } else { 0.0 };
         let fractions = numbers(CLASS_FRACTIONS, self.classes.len())?;
-        Ok(fractions.into_iter().map(|f| offset(f) as f32).collect())
+        let offsets = logit_adjustment(&fractions, tau).into_iter();
+        Ok(offsets.map(|offset| offset as f32).collect())
     }
 
     /// Checks that it can be the card of a decoder of this shape.

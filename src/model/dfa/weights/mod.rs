@@ -8,7 +8,9 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-pub use card::{CLASS_FRACTIONS, ClassLabel, DecoderCard, MODE, TAU};
+pub use card::{
+    CLASS_FRACTIONS, ClassLabel, DecoderCard, LOGIT_ADJUSTED, MODE, TAU, logit_adjustment,
+};
 
 use std::collections::BTreeMap;
 use std::path::Path;
