@@ -9,6 +9,7 @@ pub mod files;
 pub mod geometry;
 pub mod gpu;
 pub mod jobs;
+pub mod labels;
 pub mod learn;
 pub mod model;
 pub mod segment;

@@ -4,25 +4,38 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Which rooms each room may use. `main.rs` and `lib.rs` tie them together.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("files", &[]),
     ("geometry", &[]),
     ("slide", &["files", "geometry"]),
     ("tiles", &["geometry", "slide"]),
-    ("gpu", &["geometry", "slide", "tiles"]),
+    ("labels", &["files", "geometry", "slide"]),
+    ("annotate", &["files", "geometry", "slide", "labels"]),
+    ("gpu", &["geometry", "slide", "tiles", "labels"]),
     ("model", &["files"]),
-    ("segment", &["files", "geometry", "slide", "model"]),
-    ("learn", &["files", "geometry", "slide", "model"]),
-    ("jobs", &["geometry", "slide", "learn"]),
+    (
+        "segment",
+        &["files", "geometry", "slide", "labels", "model"],
+    ),
+    (
+        "learn",
+        &["files", "geometry", "slide", "labels", "model", "segment"],
+    ),
+    (
+        "jobs",
+        &["geometry", "slide", "labels", "model", "segment", "learn"],
+    ),
     (
         "app",
-        &["files", "geometry", "slide", "tiles", "gpu", "jobs"],
+        &[
+            "files", "geometry", "slide", "labels", "annotate", "tiles", "gpu", "segment", "jobs",
+        ],
     ),
     (
         "cli",
         &[
-            "files", "geometry", "slide", "tiles", "gpu", "model", "segment", "learn", "jobs",
-            "app",
+            "files", "geometry", "slide", "labels", "annotate", "tiles", "gpu", "model", "segment",
+            "learn", "jobs", "app",
         ],
     ),
 ];

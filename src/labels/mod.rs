@@ -1,0 +1,21 @@
+//! Label rasters: a class a px, on a raster anchored to a slide, in pages and coarser levels.
+//!
+//! What a network says of a slide and what others said of it before come in this one form, which
+//! the overlay draws and comparisons read.
+
+mod page;
+mod pyramid;
+mod raster;
+
+pub use page::{FAILED, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
+pub use pyramid::{LabelPyramid, Ranks};
+pub use raster::{PAGE_PX, PageId, Raster};
+
+/// A class of a label raster.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LabelClass {
+    /// Its name, by which biases and areas are stored.
+    pub name: String,
+    /// Its colour, sRGB.
+    pub rgb: [u8; 3],
+}

@@ -1,0 +1,298 @@
+//! A label raster in memory: pages of all levels, limited in bytes.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use super::page::{Page, Texel, UNKNOWN, is_class};
+use super::raster::{PAGE_PX, PageId, Raster};
+
+/// Which class stays visible when several share a px of a coarser level: the one with the greatest
+/// rank. Codes that are no classes have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranks([u8; 256]);
+
+impl Ranks {
+    /// The rarer a class the greater its rank. `share`: of each class, in any unit.
+    pub fn by_rarity(share: &[f64]) -> Self {
+        let mut order: Vec<usize> = (0..share.len().min(256)).collect();
+        order.sort_by(|a, b| share[*b].total_cmp(&share[*a]));
+        let mut ranks = [0_u8; 256];
+        for (rank, code) in order.into_iter().enumerate() {
+            ranks[code] = rank as u8;
+        }
+        Self(ranks)
+    }
+
+    fn of(&self, code: u8) -> Option<u8> {
+        is_class(code).then(|| self.0[usize::from(code)])
+    }
+}
+
+/// The pages of a raster that are known, with their coarser levels; those that were not looked at
+/// for longest go first.
+pub struct LabelPyramid {
+    raster: Raster,
+    ranks: Ranks,
+    stamp: u64,
+    pages: LruCache<PageId, Arc<Page>>,
+    bytes: u64,
+    limit_bytes: u64,
+}
+
+impl LabelPyramid {
+    /// Nothing known yet.
+    pub fn new(raster: Raster, ranks: Ranks, limit_bytes: u64) -> Self {
+        Self {
+            raster,
+            ranks,
+            stamp: 1,
+            pages: LruCache::unbounded(),
+            bytes: 0,
+            limit_bytes,
+        }
+    }
+
+    /// Where its px lie.
+    pub fn raster(&self) -> &Raster {
+        &self.raster
+    }
+
+    /// Bytes of all pages.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A page, which counts as looked at.
+    pub fn page(&mut self, id: PageId) -> Option<Arc<Page>> {
+        self.pages.get(&id).cloned()
+    }
+
+    /// A page; does not count as looked at.
+    pub fn peek(&self, id: PageId) -> Option<&Arc<Page>> {
+        self.pages.peek(&id)
+    }
+
+    /// Changes pages of level 0 and brings the coarser levels up to date.
+    pub fn put(&mut self, changed: impl IntoIterator<Item = (PageId, Page)>) {
+        let mut ids: Vec<PageId> = Vec::new();
+        for (id, page) in changed {
+            ids.push(id);
+            self.insert(id, Arc::new(page));
+        }
+        for _ in 0..self.raster.coarsest() {
+            ids = self.put_parents(&ids);
+        }
+        self.shrink();
+    }
+
+    /// Renews the parents of pages, once each, and tells which they are.
+    fn put_parents(&mut self, children: &[PageId]) -> Vec<PageId> {
+        let mut parents: Vec<PageId> = Vec::new();
+        for child in children {
+            let id = child.parent();
+            let parent = self.pages.pop(&id);
+            self.bytes -= parent.as_ref().map_or(0, |page| page.bytes());
+            let mut parent = parent.map_or_else(|| Page::new(self.stamp), Arc::unwrap_or_clone);
+            if let Some(page) = self.pages.peek(child) {
+                reduce_into(&mut parent, *child, page, &self.ranks);
+            }
+            parent.stamp = self.oldest_child(id);
+            self.insert(id, Arc::new(parent));
+            if !parents.contains(&id) {
+                parents.push(id);
+            }
+        }
+        parents
+    }
+
+    /// The least stamp of a page's children: it is as good as the worst of them.
+    fn oldest_child(&self, parent: PageId) -> u64 {
+        let child = |n: u32| PageId {
+            level: parent.level - 1,
+            col: parent.col * 2 + n % 2,
+            row: parent.row * 2 + n / 2,
+        };
+        let stamps = (0..4).filter_map(|n| Some(self.pages.peek(&child(n))?.stamp));
+        stamps.min().unwrap_or_default()
+    }
+
+    fn insert(&mut self, id: PageId, page: Arc<Page>) {
+        self.bytes += page.bytes();
+        if let Some(old) = self.pages.put(id, page) {
+            self.bytes -= old.bytes();
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.bytes > self.limit_bytes && self.pages.len() > 1 {
+            let gone = self.pages.pop_lru();
+            self.bytes -= gone.map_or(0, |(_, page)| page.bytes());
+        }
+    }
+
+    /// Forgets every page.
+    pub fn clear(&mut self) {
+        self.pages.clear();
+        self.bytes = 0;
+    }
+
+    /// What pages are to be stamped with that are made for what is asked for now.
+    pub fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// Something else is asked for from now on. Pages made before are provisional: they are shown
+    /// until others come.
+    pub fn outdate(&mut self) {
+        self.stamp += 1;
+    }
+
+    /// Whether a page is what is asked for now.
+    pub fn is_current(&self, page: &Page) -> bool {
+        page.stamp >= self.stamp
+    }
+}
+
+/// Writes a page, reduced to a quarter, to its place in its parent.
+fn reduce_into(parent: &mut Page, id: PageId, child: &Page, ranks: &Ranks) {
+    let half = PAGE_PX / 2;
+    let (left, top) = ((id.col % 2) * half, (id.row % 2) * half);
+    let texels = parent.texels_mut();
+    for y in 0..half {
+        for x in 0..half {
+            let four = [(0, 0), (1, 0), (0, 1), (1, 1)]
+                .map(|(dx, dy)| child.texel(2 * x + dx, 2 * y + dy));
+            texels[((top + y) * PAGE_PX + left + x) as usize] = reduce(&four, ranks);
+        }
+    }
+}
+
+/// Four px as one: the most frequent code of those known, of equals the one of greatest rank; and
+/// the class of greatest rank of all.
+fn reduce(four: &[Texel; 4], ranks: &Ranks) -> Texel {
+    let votes = |code: u8| four.iter().filter(|texel| texel.code == code).count();
+    let known = || four.iter().filter(|texel| texel.code != UNKNOWN);
+    let best = known().max_by_key(|texel| (votes(texel.code), ranks.of(texel.code)));
+    let Some(best) = best else {
+        return Texel::UNKNOWN;
+    };
+    let any = known().filter_map(|texel| ranks.of(texel.any).map(|rank| (rank, texel.any)));
+    let mean = |pick: fn(&Texel) -> u8| {
+        let sum: u32 = known().map(|texel| u32::from(pick(texel))).sum();
+        let count = known().count() as u32;
+        ((sum + count / 2) / count) as u8
+    };
+    Texel {
+        code: best.code,
+        any: any.max().map_or(best.code, |(_, code)| code),
+        value: mean(|texel| texel.value),
+        extra: mean(|texel| texel.extra),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page::NOT_ANALYSED;
+    use super::*;
+
+    const BYTES: u64 = (PAGE_PX * PAGE_PX * 4) as u64;
+
+    fn pyramid(limit_pages: u64) -> LabelPyramid {
+        let raster = Raster {
+            slide_px_per_px: (1.0, 1.0),
+            size_px: (1000, 600),
+        };
+        // Class 2 is the rarest.
+        LabelPyramid::new(
+            raster,
+            Ranks::by_rarity(&[5.0, 2.0, 0.1]),
+            limit_pages * BYTES,
+        )
+    }
+
+    fn id(level: u8, col: u32, row: u32) -> PageId {
+        PageId { level, col, row }
+    }
+
+    fn painted(code_at: impl Fn(u32, u32) -> u8) -> Page {
+        let mut page = Page::new(1);
+        for (n, texel) in (0..).zip(page.texels_mut()) {
+            *texel = Texel::of(code_at(n % PAGE_PX, n / PAGE_PX));
+        }
+        page
+    }
+
+    #[test]
+    fn coarser_levels_have_the_mode_and_keep_the_rare() {
+        let mut pyramid = pyramid(100);
+        let page = painted(|x, y| match (x, y) {
+            (7, 9) => 2,
+            (x, _) if x < 100 => 0,
+            (x, _) if x < 200 => 1,
+            _ => NOT_ANALYSED,
+        });
+        pyramid.put([(id(0, 3, 1), page)]);
+        let coarse = pyramid.page(id(1, 1, 0)).unwrap();
+        let at = |x: u32, y: u32| {
+            let texel = coarse.texel(128 + x, 128 + y);
+            (texel.code, texel.any)
+        };
+        assert_eq!(at(3, 4), (0, 2), "one of four is outvoted, and still there");
+        assert_eq!(at(4, 4), (0, 0));
+        assert_eq!(at(60, 0), (1, 1));
+        assert_eq!(at(127, 127), (NOT_ANALYSED, NOT_ANALYSED));
+        assert_eq!(coarse.texel(0, 0), Texel::UNKNOWN, "a neighbour's place");
+        let coarsest = pyramid.page(id(2, 0, 0)).unwrap();
+        assert_eq!(coarsest.texel(192 + 1, 64 + 2).any, 2);
+        assert_eq!(pyramid.bytes(), 3 * BYTES);
+    }
+
+    #[test]
+    fn of_equals_the_rarer_wins_and_the_unknown_has_no_vote() {
+        let ranks = Ranks::by_rarity(&[5.0, 2.0, 0.1]);
+        let four = |codes: [u8; 4]| reduce(&codes.map(Texel::of), &ranks).code;
+        assert_eq!(four([0, 1, 0, 1]), 1);
+        assert_eq!(four([UNKNOWN, UNKNOWN, UNKNOWN, 0]), 0);
+        assert_eq!(four([UNKNOWN; 4]), UNKNOWN);
+        assert_eq!(four([NOT_ANALYSED, NOT_ANALYSED, 2, 1]), NOT_ANALYSED);
+        assert_eq!(four([NOT_ANALYSED, NOT_ANALYSED, 0, 0]), 0);
+    }
+
+    #[test]
+    fn memory_is_limited_and_the_unseen_go_first() {
+        let mut pyramid = pyramid(6);
+        for col in 0..3 {
+            pyramid.put([(id(0, col, 0), painted(|_, _| 1))]);
+            assert!(pyramid.bytes() <= 6 * BYTES);
+        }
+        pyramid.page(id(0, 0, 0)).unwrap();
+        pyramid.put([(id(0, 0, 2), painted(|_, _| 1))]);
+        assert!(pyramid.bytes() <= 6 * BYTES, "{}", pyramid.bytes());
+        assert!(pyramid.peek(id(0, 1, 0)).is_none());
+        assert!(pyramid.peek(id(0, 0, 2)).is_some());
+    }
+
+    #[test]
+    fn outdated_pages_are_kept_and_known_to_be() {
+        let mut pyramid = pyramid(9);
+        pyramid.put([(id(0, 0, 0), painted(|_, _| 1))]);
+        let page = |pyramid: &LabelPyramid, level| {
+            let page = pyramid.peek(id(level, 0, 0)).unwrap().clone();
+            (pyramid.is_current(&page), page.version())
+        };
+        let before = page(&pyramid, 0);
+        assert!(before.0 && page(&pyramid, 1).0);
+        pyramid.outdate();
+        assert_eq!(page(&pyramid, 0), (false, before.1));
+        let mut renewed = painted(|_, _| 2);
+        renewed.stamp = pyramid.stamp();
+        pyramid.put([(id(0, 1, 0), renewed)]);
+        assert!(!page(&pyramid, 1).0, "one of its children is old");
+        let mut renewed = painted(|_, _| 2);
+        renewed.stamp = pyramid.stamp();
+        pyramid.put([(id(0, 0, 0), renewed)]);
+        assert!(page(&pyramid, 0).0 && page(&pyramid, 1).0 && page(&pyramid, 2).0);
+        assert_ne!(page(&pyramid, 0).1, before.1);
+    }
+}
