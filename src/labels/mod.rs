@@ -7,7 +7,7 @@ mod page;
 mod pyramid;
 mod raster;
 
-pub use page::{FAILED, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
+pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
 pub use pyramid::{LabelPyramid, Ranks};
 pub use raster::{PAGE_PX, PageId, Raster};
 

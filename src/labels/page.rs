@@ -1,5 +1,6 @@
 //! A page of a label raster.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::raster::PAGE_PX;
@@ -47,25 +48,83 @@ impl Texel {
     }
 }
 
-/// [`PAGE_PX`] × [`PAGE_PX`] px.
+/// Stamp of blocks of which nothing is known.
+pub const NO_STAMP: u64 = u64::MAX;
+
+/// Blocks along a page's side that are told apart by [`Page::current_blocks`].
+pub const BLOCKS: u32 = 8;
+
+/// [`PAGE_PX`] × [`PAGE_PX`] px, and what they were made for: equal square blocks have stamps, which
+/// are greater for what was asked for later, and 0 where something is missing that the px should
+/// follow from.
 #[derive(Debug, Clone)]
 pub struct Page {
     texels: Vec<Texel>,
-    /// What it was made for: greater for what was asked for later. 0 where something is missing
-    /// that it should follow from.
-    pub stamp: u64,
+    per_side: u32,
+    stamps: Vec<u64>,
     version: u64,
 }
 
 impl Page {
-    /// Nothing known.
+    /// Nothing known; one block, of this stamp.
     pub fn new(stamp: u64) -> Self {
+        let mut page = Self::in_blocks(1);
+        page.set_stamp((0, 0), stamp);
+        page
+    }
+
+    /// Nothing known; so many blocks along each side, a power of two.
+    pub fn in_blocks(per_side: u32) -> Self {
         let px = (PAGE_PX * PAGE_PX) as usize;
         Self {
             texels: vec![Texel::UNKNOWN; px],
-            stamp,
+            per_side,
+            stamps: vec![NO_STAMP; (per_side * per_side) as usize],
             version: next_version(),
         }
+    }
+
+    /// Blocks along each side.
+    pub fn per_side(&self) -> u32 {
+        self.per_side
+    }
+
+    /// Stamp of a block, by its column and row; [`NO_STAMP`] where nothing is known.
+    pub fn stamp(&self, (column, row): (u32, u32)) -> u64 {
+        self.stamps[(row * self.per_side + column) as usize]
+    }
+
+    /// Stamps a block.
+    pub fn set_stamp(&mut self, (column, row): (u32, u32), stamp: u64) {
+        self.stamps[(row * self.per_side + column) as usize] = stamp;
+    }
+
+    /// The least stamp of all that is known.
+    pub fn oldest(&self) -> u64 {
+        self.stamps.iter().copied().min().unwrap_or(NO_STAMP)
+    }
+
+    /// The least stamp within columns `x` and rows `y` of px.
+    pub fn oldest_in(&self, x: &Range<u32>, y: &Range<u32>) -> u64 {
+        let side = PAGE_PX / self.per_side;
+        let along = |px: &Range<u32>| px.start / side..px.end.div_ceil(side);
+        let columns = along(x);
+        let stamps =
+            along(y).flat_map(|row| columns.clone().map(move |column| self.stamp((column, row))));
+        stamps.min().unwrap_or(NO_STAMP)
+    }
+
+    /// One bit for each of [`BLOCKS`]² parts of the page, row by row from the lowest bit on: whether
+    /// all that is known there has at least this stamp.
+    pub fn current_blocks(&self, stamp: u64) -> u64 {
+        if self.oldest() >= stamp {
+            return u64::MAX;
+        }
+        let side = PAGE_PX / BLOCKS;
+        let px = |index: u32| index * side..(index + 1) * side;
+        let is_current = |bit: &u32| self.oldest_in(&px(bit % BLOCKS), &px(bit / BLOCKS)) >= stamp;
+        let bits = (0..BLOCKS * BLOCKS).filter(is_current);
+        bits.fold(0, |all, bit| all | 1 << bit)
     }
 
     /// A number that no other content of any page has: what was copied elsewhere under it is still
@@ -99,4 +158,27 @@ impl Page {
 fn next_version() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_have_stamps_and_parts_know_whether_they_are_current() {
+        let mut page = Page::in_blocks(16);
+        assert_eq!(
+            (page.oldest(), page.current_blocks(9)),
+            (NO_STAMP, u64::MAX)
+        );
+        page.set_stamp((1, 0), 3);
+        page.set_stamp((15, 15), 5);
+        assert_eq!(page.oldest(), 3);
+        assert_eq!(page.current_blocks(3), u64::MAX);
+        assert_eq!(page.current_blocks(4), u64::MAX - 1);
+        assert_eq!(page.current_blocks(6), u64::MAX - 1 - (1 << 63));
+        assert_eq!(page.oldest_in(&(16..17), &(0..1)), 3);
+        assert_eq!(page.oldest_in(&(32..256), &(0..240)), NO_STAMP);
+        assert_eq!(Page::new(2).current_blocks(3), 0);
+    }
 }

@@ -1,5 +1,6 @@
 //! A label raster in memory: pages of all levels, limited in bytes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use lru::LruCache;
@@ -73,48 +74,63 @@ impl LabelPyramid {
         self.pages.peek(&id)
     }
 
-    /// Changes pages of level 0 and brings the coarser levels up to date.
+    /// Puts whole pages of level 0 in and brings the coarser levels up to date.
     pub fn put(&mut self, changed: impl IntoIterator<Item = (PageId, Page)>) {
-        let mut ids: Vec<PageId> = Vec::new();
         for (id, page) in changed {
-            ids.push(id);
-            self.insert(id, Arc::new(page));
+            self.edit(id, 0..PAGE_PX, 0..PAGE_PX, 1, |held| *held = page);
         }
+    }
+
+    /// Changes px of columns `x` and rows `y` of a page of level 0, and what the coarser levels make
+    /// of them. A page that is not held begins with nothing known and `per_side` blocks a side.
+    pub fn edit(
+        &mut self,
+        id: PageId,
+        x: Range<u32>,
+        y: Range<u32>,
+        per_side: u32,
+        change: impl FnOnce(&mut Page),
+    ) {
+        let mut page = self.take(id, per_side);
+        change(Arc::make_mut(&mut page));
+        self.insert(id, page);
+        let (mut child, mut x, mut y) = (id, x, y);
         for _ in 0..self.raster.coarsest() {
-            ids = self.put_parents(&ids);
+            (child, x, y) = self.renew_parent(child, &x, &y);
         }
         self.shrink();
     }
 
-    /// Renews the parents of pages, once each, and tells which they are.
-    fn put_parents(&mut self, children: &[PageId]) -> Vec<PageId> {
-        let mut parents: Vec<PageId> = Vec::new();
-        for child in children {
-            let id = child.parent();
-            let parent = self.pages.pop(&id);
-            self.bytes -= parent.as_ref().map_or(0, |page| page.bytes());
-            let mut parent = parent.map_or_else(|| Page::new(self.stamp), Arc::unwrap_or_clone);
-            if let Some(page) = self.pages.peek(child) {
-                reduce_into(&mut parent, *child, page, &self.ranks);
-            }
-            parent.stamp = self.oldest_child(id);
-            self.insert(id, Arc::new(parent));
-            if !parents.contains(&id) {
-                parents.push(id);
-            }
+    /// Renews the part of a page's parent that follows from some of its px; tells which part.
+    fn renew_parent(
+        &mut self,
+        child: PageId,
+        x: &Range<u32>,
+        y: &Range<u32>,
+    ) -> (PageId, Range<u32>, Range<u32>) {
+        let id = child.parent();
+        let within = |px: &Range<u32>, index: u32| {
+            let start = (index % 2) * (PAGE_PX / 2);
+            start + px.start / 2..start + px.end.div_ceil(2)
+        };
+        let (x, y) = (within(x, child.col), within(y, child.row));
+        let child = self.pages.peek(&child).cloned();
+        let per_side = child.as_ref().map_or(2, |child| child.per_side().max(2));
+        let mut parent = self.take(id, per_side);
+        if let Some(child) = child {
+            let page = Arc::make_mut(&mut parent);
+            reduce_into(page, &x, &y, &child, &self.ranks);
+            restamp(page, &x, &y, &child);
         }
-        parents
+        self.insert(id, parent);
+        (id, x, y)
     }
 
-    /// The least stamp of a page's children: it is as good as the worst of them.
-    fn oldest_child(&self, parent: PageId) -> u64 {
-        let child = |n: u32| PageId {
-            level: parent.level - 1,
-            col: parent.col * 2 + n % 2,
-            row: parent.row * 2 + n / 2,
-        };
-        let stamps = (0..4).filter_map(|n| Some(self.pages.peek(&child(n))?.stamp));
-        stamps.min().unwrap_or_default()
+    /// A page out of the cache, to be put back.
+    fn take(&mut self, id: PageId, per_side: u32) -> Arc<Page> {
+        let held = self.pages.pop(&id);
+        self.bytes -= held.as_ref().map_or(0, |page| page.bytes());
+        held.unwrap_or_else(|| Arc::new(Page::in_blocks(per_side)))
     }
 
     fn insert(&mut self, id: PageId, page: Arc<Page>) {
@@ -148,22 +164,44 @@ impl LabelPyramid {
         self.stamp += 1;
     }
 
+    /// As [`Self::outdate`], with a stamp that others share; never an earlier one.
+    pub fn ask_for(&mut self, stamp: u64) {
+        self.stamp = self.stamp.max(stamp);
+    }
+
     /// Whether a page is what is asked for now.
     pub fn is_current(&self, page: &Page) -> bool {
-        page.stamp >= self.stamp
+        page.oldest() >= self.stamp
     }
 }
 
-/// Writes a page, reduced to a quarter, to its place in its parent.
-fn reduce_into(parent: &mut Page, id: PageId, child: &Page, ranks: &Ranks) {
+/// Fills columns `x` and rows `y` of a parent with what they are in its child, four px as one.
+fn reduce_into(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page, ranks: &Ranks) {
     let half = PAGE_PX / 2;
-    let (left, top) = ((id.col % 2) * half, (id.row % 2) * half);
     let texels = parent.texels_mut();
-    for y in 0..half {
-        for x in 0..half {
-            let four = [(0, 0), (1, 0), (0, 1), (1, 1)]
-                .map(|(dx, dy)| child.texel(2 * x + dx, 2 * y + dy));
-            texels[((top + y) * PAGE_PX + left + x) as usize] = reduce(&four, ranks);
+    for row in y.clone() {
+        for column in x.clone() {
+            let (left, top) = (2 * (column % half), 2 * (row % half));
+            let four =
+                [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| child.texel(left + dx, top + dy));
+            texels[(row * PAGE_PX + column) as usize] = reduce(&four, ranks);
+        }
+    }
+}
+
+/// Stamps the blocks of a parent's columns `x` and rows `y` with the oldest that they follow from.
+fn restamp(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page) {
+    let side = PAGE_PX / parent.per_side();
+    let half = PAGE_PX / 2;
+    let blocks = |px: &Range<u32>| px.start / side..px.end.div_ceil(side);
+    let under = |block: u32| {
+        let start = 2 * ((block * side) % half);
+        start..start + 2 * side
+    };
+    for row in blocks(y) {
+        for column in blocks(x) {
+            let oldest = child.oldest_in(&under(column), &under(row));
+            parent.set_stamp((column, row), oldest);
         }
     }
 }
@@ -249,6 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn a_part_changes_as_the_whole_would() {
+        let (mut whole, mut parts) = (pyramid(100), pyramid(100));
+        let rule = |x: u32, y: u32| ((x / 3 + y / 5) % 4) as u8;
+        whole.put([(id(0, 1, 1), painted(rule))]);
+        for (x, y) in [(0..100, 0..256), (100..256, 0..17), (100..256, 17..256)] {
+            parts.edit(id(0, 1, 1), x.clone(), y.clone(), 1, |page| {
+                for row in y.clone() {
+                    for column in x.clone() {
+                        let at = (row * PAGE_PX + column) as usize;
+                        page.texels_mut()[at] = Texel::of(rule(column, row));
+                    }
+                }
+            });
+        }
+        for level in 0..3 {
+            let at = id(level, 1 >> level, 1 >> level);
+            let texels = |pyramid: &LabelPyramid| pyramid.peek(at).unwrap().texels().to_vec();
+            assert!(texels(&whole) == texels(&parts), "level {level}");
+        }
+        assert_eq!(whole.bytes(), parts.bytes());
+    }
+
+    #[test]
     fn of_equals_the_rarer_wins_and_the_unknown_has_no_vote() {
         let ranks = Ranks::by_rarity(&[5.0, 2.0, 0.1]);
         let four = |codes: [u8; 4]| reduce(&codes.map(Texel::of), &ranks).code;
@@ -286,11 +347,11 @@ mod tests {
         pyramid.outdate();
         assert_eq!(page(&pyramid, 0), (false, before.1));
         let mut renewed = painted(|_, _| 2);
-        renewed.stamp = pyramid.stamp();
+        renewed.set_stamp((0, 0), pyramid.stamp());
         pyramid.put([(id(0, 1, 0), renewed)]);
         assert!(!page(&pyramid, 1).0, "one of its children is old");
         let mut renewed = painted(|_, _| 2);
-        renewed.stamp = pyramid.stamp();
+        renewed.set_stamp((0, 0), pyramid.stamp());
         pyramid.put([(id(0, 0, 0), renewed)]);
         assert!(page(&pyramid, 0).0 && page(&pyramid, 1).0 && page(&pyramid, 2).0);
         assert_ne!(page(&pyramid, 0).1, before.1);

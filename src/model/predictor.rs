@@ -3,6 +3,8 @@
 //! Cut where the bias comes in: [`Predictor::encode`] makes features that can be kept,
 //! [`Predictor::decode`] makes logits of them, again for every bias.
 
+use std::ops::Range;
+
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -114,22 +116,73 @@ impl Predictor {
         end: impl Fn(Tensor<4>) -> Tensor<4> + Send + Sync,
     ) -> Result<Vec<f32>, PredictError> {
         let tiles = self.tensor(tiles, side);
-        let count = tiles.dims()[0];
-        let parts = match self.device == Device::flex() {
-            true => count,
-            false => 1,
-        };
-        let parts = side_by_side(runs(count, parts), |run| {
+        let parts = side_by_side(self.runs(tiles.dims()[0]), |run| {
             let features = self.encode(tiles.clone().narrow(0, run.start, run.len()))?;
             let logits = self.decode(&features, self.bias.clone(), side)?;
             values::read(end(logits)).map_err(PredictError::Device)
         });
-        let mut all = Vec::with_capacity(count * self.classes() * side * side);
-        for part in parts {
-            all.extend(part?);
-        }
-        Ok(all)
+        joined(parts)
     }
+
+    /// [`Self::encode`] of tiles as [`Self::logits`] takes them, tile by tile: features that can be
+    /// kept and decoded alone, with the same logits to the last bit on a processor.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder.
+    pub fn encode_each(&self, tiles: &[f32], side: usize) -> Result<Vec<Features>, PredictError> {
+        let tiles = self.tensor(tiles, side);
+        let parts = side_by_side(self.runs(tiles.dims()[0]), |run| {
+            let features = self.encode(tiles.clone().narrow(0, run.start, run.len()))?;
+            Ok((0..features.tiles())
+                .map(|n| features.part(n..n + 1))
+                .collect())
+        });
+        joined(parts)
+    }
+
+    /// Logits of tiles whose features were kept, as [`Self::logits`] gives them, under a bias of K
+    /// values. Bias and offsets are the caller's, not this predictor's own: `offsets` come on top of
+    /// [`Self::offsets`].
+    ///
+    /// # Errors
+    /// When features, bias or offsets are not this decoder's, or the device fails.
+    pub fn decode_each(
+        &self,
+        kept: &[&Features],
+        bias: &[f32],
+        offsets: &[f32],
+        side: usize,
+    ) -> Result<Vec<f32>, PredictError> {
+        let bias = Tensor::<1>::from_floats(bias, &self.device);
+        let added = Tensor::<1>::from_floats(offsets, &self.device);
+        let added = offsets.iter().any(|value| *value != 0.0).then_some(added);
+        let parts = side_by_side(self.runs(kept.len()), |run| {
+            let some = kept[run].iter().map(|features| (*features).clone());
+            let Some(features) = Features::together(some.collect()) else {
+                return Ok(Vec::new());
+            };
+            let mut logits = self.decode(&features, bias.clone(), side)?;
+            if let Some(added) = &added {
+                logits = logits + added.clone().reshape([1, self.classes(), 1, 1]);
+            }
+            values::read(logits).map_err(PredictError::Device)
+        });
+        joined(parts)
+    }
+
+    /// How tiles are worked on side by side: alone on a processor, all together elsewhere.
+    fn runs(&self, count: usize) -> Vec<Range<usize>> {
+        let parts = match self.device == Device::flex() {
+            true => count,
+            false => 1,
+        };
+        runs(count, parts)
+    }
+}
+
+fn joined<T>(parts: Vec<Result<Vec<T>, PredictError>>) -> Result<Vec<T>, PredictError> {
+    let parts: Result<Vec<Vec<T>>, PredictError> = parts.into_iter().collect();
+    Ok(parts?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]
@@ -160,6 +213,31 @@ mod tests {
             assert_eq!(alone.unwrap(), all[n * plane..(n + 1) * plane], "{n}");
         }
         assert_eq!(predictor.logits(&[], SIDE).unwrap(), [0.0; 0]);
+    }
+
+    #[test]
+    fn kept_features_give_the_same_logits_and_follow_the_bias() {
+        let predictor = little();
+        let tiles = tiles(3);
+        let kept = predictor.encode_each(&tiles, SIDE).unwrap();
+        let kept: Vec<&Features> = kept.iter().collect();
+        let decode = |bias: [f32; 3], offsets: [f32; 3]| {
+            predictor.decode_each(&kept, &bias, &offsets, SIDE).unwrap()
+        };
+        let own = decode([0.5, -0.2, -0.3], [0.0; 3]);
+        assert_eq!(own, predictor.logits(&tiles, SIDE).unwrap());
+        let turned = decode([5.0, -2.5, -2.5], [0.0; 3]);
+        let apart = own.iter().zip(&turned).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) > 1e-3, "a bias that does nothing");
+        let lifted = decode([0.5, -0.2, -0.3], [0.0, 0.0, 2.0]);
+        let px = SIDE * SIDE;
+        assert!((lifted[2 * px + 7] - own[2 * px + 7] - 2.0).abs() < 1e-5);
+        assert!(
+            predictor
+                .decode_each(&[], &[0.0; 3], &[0.0; 3], SIDE)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::band::NOT_ANALYSED;
+use crate::labels::NOT_ANALYSED;
 
 /// Counts of pairs of codes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::band::NOT_ANALYSED;
 use super::error::SegmentError;
 use super::grid::TileGrid;
-use super::model::ModelClass;
 use super::settings::{PROGRAM, Settings};
 use super::work::WorkFolder;
 use crate::geometry::Mpp;
+use crate::labels::LabelClass;
+use crate::labels::NOT_ANALYSED;
 use crate::slide::SlideInfo;
 use crate::slide::tiled_tiff::{
     FinishedTiff, PixelKind, StripPyramid, TiffLayout, TiffLevel, TiledTiff,
@@ -29,9 +29,9 @@ const NOT_ANALYSED_RGB: [u8; 3] = [255; 3];
 #[derive(Debug, Clone, Copy)]
 pub enum Shown<'a> {
     /// Codes in the classes' colours; coarser px have the most frequent of the four under them.
-    Codes(&'a [ModelClass]),
+    Codes(&'a [LabelClass]),
     /// The probability of a class, by index: black is 0, white is 1. Coarser px have the mean.
-    Probability(usize, &'a ModelClass),
+    Probability(usize, &'a LabelClass),
 }
 
 impl Shown<'_> {
@@ -72,7 +72,7 @@ pub fn description(slide: &SlideInfo, settings: &Settings, shown: Shown) -> Stri
     match shown {
         Shown::Codes(classes) => {
             let class =
-                |(code, class): (usize, &ModelClass)| json!({ "code": code, "name": class.name });
+                |(code, class): (usize, &LabelClass)| json!({ "code": code, "name": class.name });
             text["classes"] = classes.iter().enumerate().map(class).collect();
             text["not_analysed"] = NOT_ANALYSED.into();
         }

@@ -8,10 +8,7 @@ use super::grid::TileGrid;
 use super::seams::{SeamMeter, SeamProfile};
 use super::stitch::Piece;
 use super::tissue::TissueMap;
-
-/// Code of px that were not analysed: glass, and what lies too far from tissue. Class k of the
-/// model has code k.
-pub const NOT_ANALYSED: u8 = 255;
+use crate::labels::NOT_ANALYSED;
 
 /// What a row of tiles cost and brought.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::band::{Band, Mask, NOT_ANALYSED, RowStats, Times};
+use super::band::{Band, Mask, RowStats, Times};
 use super::error::SegmentError;
 use super::grid::TileGrid;
 use super::model::TileModel;
@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::stitch::Piece;
 use super::tiles::{Job, Pace, Sink, run_tiles, wanted_tiles};
 use super::tissue::TissueMap;
+use crate::labels::NOT_ANALYSED;
 use crate::slide::SlideSource;
 
 /// The most that the log-probabilities of one field may take, bytes.

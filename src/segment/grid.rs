@@ -118,7 +118,7 @@ pub enum GridError {
 const MOST_PX: f64 = 2_147_483_647.0;
 
 /// A tile of a grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TileId {
     /// From the left.
     pub column: u32,

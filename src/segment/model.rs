@@ -3,11 +3,12 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::geometry::UmPoint;
+use crate::labels::{FAILED, LabelClass};
 use crate::slide::tissue::over_glass;
 use crate::slide::{SlideError, SlideSource};
 
-/// Classes that a label map has room for: one code is kept for what was not analysed.
-pub const MOST_CLASSES: usize = 255;
+/// Classes that a label map has room for: some codes are kept for what is no class.
+pub const MOST_CLASSES: usize = FAILED as usize;
 
 /// A square of opaque sRGB pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +37,6 @@ impl RgbTile {
     }
 }
 
-/// A class that a model tells from others.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ModelClass {
-    /// Its name, by which biases and areas are stored.
-    pub name: String,
-    /// Its colour in label maps, sRGB.
-    pub rgb: [u8; 3],
-}
-
 /// A network that failed on a batch.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the model failed: {reason}")]
@@ -61,7 +53,7 @@ pub trait TileModel {
     fn tile_px(&self) -> u32;
 
     /// Its classes, K; the order of the scores.
-    fn classes(&self) -> &[ModelClass];
+    fn classes(&self) -> &[LabelClass];
 
     /// Side of the blocks, px, into which the network cuts a tile, counted from its corner; 1 where
     /// it does not. Scores may change more from block to block than within: edges of the network's
@@ -126,13 +118,13 @@ mod tests {
     use super::*;
 
     /// Gives the same scores for every batch.
-    struct Fixed(Vec<ModelClass>, Vec<Vec<f32>>);
+    struct Fixed(Vec<LabelClass>, Vec<Vec<f32>>);
 
     impl TileModel for Fixed {
         fn tile_px(&self) -> u32 {
             2
         }
-        fn classes(&self) -> &[ModelClass] {
+        fn classes(&self) -> &[LabelClass] {
             &self.0
         }
         fn predict(&mut self, _: &[RgbTile]) -> Result<Vec<Vec<f32>>, ModelError> {
@@ -142,7 +134,7 @@ mod tests {
 
     #[test]
     fn scores_of_another_number_or_not_finite_are_refused() {
-        let class = ModelClass {
+        let class = LabelClass {
             name: "a".into(),
             rgb: [0; 3],
         };

@@ -2,22 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{ModelClass, ModelError, RgbTile, TileModel};
+use super::model::{ModelError, RgbTile, TileModel};
 use super::settings::Settings;
-use crate::model::{Predictor, ReadyModel};
+use crate::labels::LabelClass;
+use crate::model::dfa::Features;
+use crate::model::{PredictError, Predictor, ReadyModel};
 
 /// A network that is ready to be used, on the device where it is.
 #[derive(Debug)]
 pub struct Network {
     predictor: Predictor,
     tile_px: u32,
-    classes: Vec<ModelClass>,
+    classes: Vec<LabelClass>,
 }
 
 impl Network {
     /// Takes the parts of a model that tiles need.
     pub fn new(model: &ReadyModel) -> Self {
-        let class = |class: &crate::model::dfa::weights::ClassLabel| ModelClass {
+        let class = |class: &crate::model::dfa::weights::ClassLabel| LabelClass {
             name: class.name.clone(),
             rgb: class.colour,
         };
@@ -29,12 +31,54 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Side of the tiles that it takes, px.
+    pub(super) fn side_px(&self) -> u32 {
+        self.tile_px
+    }
+
+    /// Its classes.
+    pub(super) fn class_list(&self) -> &[LabelClass] {
+        &self.classes
+    }
+
+    /// See [`super::live::LiveModel::encode`].
+    pub(super) fn encode_tiles(&self, tiles: &[RgbTile]) -> Result<Vec<Features>, ModelError> {
+        let values: Vec<f32> = tiles.iter().flat_map(planes).collect();
+        let kept = self.predictor.encode_each(&values, self.tile_px as usize);
+        kept.map_err(in_words)
+    }
+
+    /// See [`super::live::LiveModel::decode`].
+    pub(super) fn decode_tiles(
+        &self,
+        kept: &[&Features],
+        bias: &[f32],
+        offsets: &[f32],
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let side = self.tile_px as usize;
+        let logits = self.predictor.decode_each(kept, bias, offsets, side);
+        let each = self.classes.len() * side * side;
+        Ok(logits
+            .map_err(in_words)?
+            .chunks_exact(each)
+            .map(<[f32]>::to_vec)
+            .collect())
+    }
+}
+
+fn in_words(error: PredictError) -> ModelError {
+    ModelError {
+        reason: error.to_string(),
+    }
+}
+
 impl TileModel for Network {
     fn tile_px(&self) -> u32 {
         self.tile_px
     }
 
-    fn classes(&self) -> &[ModelClass] {
+    fn classes(&self) -> &[LabelClass] {
         &self.classes
     }
 
@@ -46,9 +90,7 @@ impl TileModel for Network {
         let side = self.tile_px as usize;
         let values: Vec<f32> = tiles.iter().flat_map(planes).collect();
         let logits = self.predictor.logits(&values, side);
-        let logits = logits.map_err(|error| ModelError {
-            reason: error.to_string(),
-        })?;
+        let logits = logits.map_err(in_words)?;
         let each = self.classes.len() * side * side;
         Ok(logits.chunks_exact(each).map(<[f32]>::to_vec).collect())
     }
@@ -90,39 +132,12 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::model::dfa::ClassBias;
-    use crate::model::dfa::weights::{ClassLabel, DecoderCard};
-    use crate::model::test_model::little_predictor;
-    use crate::segment::test_slide::{codes, go_on, slide};
+    use crate::segment::test_slide::{codes, go_on, little_model, slide};
     use crate::segment::{NOT_ANALYSED, Pace, RunOptions, segment_in_memory, segment_slide};
-
-    fn model() -> ReadyModel {
-        let names = ["one", "two", "three"].map(str::to_owned);
-        let bias = ClassBias::new(&names, &[0.3, -0.1, -0.2]).unwrap();
-        let label = |(code, name): (u16, &String)| ClassLabel {
-            name: name.clone(),
-            code,
-            colour: [code as u8 * 90, 10, 20],
-        };
-        ReadyModel {
-            predictor: little_predictor([0.3, -0.1, -0.2], [0.0; 3]).unwrap(),
-            card: DecoderCard {
-                classes: (0..).zip(&names).map(label).collect(),
-                bias: bias.clone(),
-                encoder_sha256: "e".repeat(64),
-                tile_px: 64,
-                mpp: [0.25, 2.0],
-                program: DecoderCard::this_program(),
-                notes: BTreeMap::new(),
-            },
-            bias,
-            decoder_sha256: "d".repeat(64),
-        }
-    }
 
     #[test]
     fn files_are_what_memory_has_with_a_real_network() {
-        let model = model();
+        let model = little_model();
         let settings = Settings {
             probabilities: true,
             ..Settings::of_model(&model, 1.0)

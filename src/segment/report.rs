@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::band::{NOT_ANALYSED, RowStats, Times};
+use super::band::{RowStats, Times};
 use super::grid::{GridSpec, TileGrid};
-use super::model::ModelClass;
 use super::seams::Seams;
 use super::settings::{Outputs, PROGRAM, Settings};
 use super::shifted::ShiftedGrid;
 use super::tissue::TissueMap;
 use crate::geometry::Magnification;
+use crate::labels::{LabelClass, NOT_ANALYSED};
 use crate::slide::{ScaleOrigin, SlideInfo};
 
 /// The area of one class.
@@ -124,7 +124,7 @@ pub struct Found<'a> {
     /// What was asked for.
     pub settings: &'a Settings,
     /// The model's classes.
-    pub classes: &'a [ModelClass],
+    pub classes: &'a [LabelClass],
     /// Where tissue is.
     pub tissue: &'a TissueMap,
     /// What was written.
@@ -148,7 +148,7 @@ pub fn report(found: Found, sums: &RowStats) -> Report {
         shifted,
     } = found;
     let analysed_px: u64 = sums.class_px.iter().sum();
-    let area = |((code, class), px): ((u8, &ModelClass), &u64)| ClassArea {
+    let area = |((code, class), px): ((u8, &LabelClass), &u64)| ClassArea {
         code,
         name: class.name.clone(),
         rgb: class.rgb,

@@ -6,6 +6,7 @@ use super::test_slide::{
     COLOURS, ColourModel, GLASS, Painted, TILE_PX, codes, go_on, settings, slide,
 };
 use super::*;
+use crate::labels::LabelClass;
 
 #[test]
 fn areas_are_those_of_the_picture() {
@@ -225,7 +226,7 @@ fn measure_stitching() {
         fn tile_px(&self) -> u32 {
             self.0.tile_px
         }
-        fn classes(&self) -> &[ModelClass] {
+        fn classes(&self) -> &[LabelClass] {
             &self.0.classes
         }
         fn predict(&mut self, tiles: &[RgbTile]) -> Result<Vec<Vec<f32>>, ModelError> {
@@ -233,7 +234,7 @@ fn measure_stitching() {
         }
     }
     for (tile_px, classes) in [(256, 6), (128, 6), (256, 22)] {
-        let names = (0..classes).map(|k| ModelClass {
+        let names = (0..classes).map(|k| LabelClass {
             name: format!("c{k}"),
             rgb: [k as u8 * 9; 3],
         });

@@ -8,7 +8,7 @@ use super::assemble::{Shown, description, write_pyramid};
 use super::band::{Band, Mask, RowStats, Times};
 use super::error::SegmentError;
 use super::grid::TileGrid;
-use super::model::{ModelClass, TileModel};
+use super::model::TileModel;
 use super::report::{Found, Report, report};
 use super::row_file;
 use super::settings::{Outputs, Settings};
@@ -18,6 +18,7 @@ use super::tiles::{Job, Pace, Sink, run_tiles, wanted_tiles};
 use super::tissue::TissueMap;
 use super::work::WorkFolder;
 use crate::files;
+use crate::labels::LabelClass;
 use crate::slide::SlideSource;
 use crate::slide::tiled_tiff::FinishedTiff;
 
@@ -101,7 +102,7 @@ struct Run<'a> {
     slide: &'a dyn SlideSource,
     grid: TileGrid,
     settings: &'a Settings,
-    classes: Vec<ModelClass>,
+    classes: Vec<LabelClass>,
     block_px: u32,
     outputs: Outputs,
     work: WorkFolder,

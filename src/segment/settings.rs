@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::error::SegmentError;
 use super::grid::{GridSpec, TileGrid};
-use super::model::{MOST_CLASSES, ModelClass};
+use super::model::MOST_CLASSES;
+use crate::labels::LabelClass;
 use crate::slide::SlideInfo;
 
 /// The program and its version, as it is written into outputs.
@@ -54,7 +55,7 @@ impl Settings {
     ///
     /// # Errors
     /// In words, when they do not.
-    pub fn check(&self, classes: &[ModelClass], tile_px: u32) -> Result<(), SegmentError> {
+    pub fn check(&self, classes: &[LabelClass], tile_px: u32) -> Result<(), SegmentError> {
         let refuse = |reason| Err(SegmentError::Settings { reason });
         if classes.is_empty() || classes.len() > MOST_CLASSES {
             return refuse(format!(
@@ -89,7 +90,7 @@ impl Settings {
     }
 
     /// All that rows depend on, to tell whether a run goes on with the same work.
-    pub fn fingerprint(&self, slide: &SlideInfo, grid: &TileGrid, classes: &[ModelClass]) -> Value {
+    pub fn fingerprint(&self, slide: &SlideInfo, grid: &TileGrid, classes: &[LabelClass]) -> Value {
         json!({
             "program": PROGRAM,
             "slide_hash": slide.hash.0,
@@ -114,8 +115,8 @@ pub struct Outputs {
 
 impl Outputs {
     /// `out.tif`, `out.json` and `out.p0-tumor.tif`… beside each other.
-    pub fn beside(labels: &Path, classes: &[ModelClass], probabilities: bool) -> Self {
-        let of_class = |(index, class): (usize, &ModelClass)| {
+    pub fn beside(labels: &Path, classes: &[LabelClass], probabilities: bool) -> Self {
+        let of_class = |(index, class): (usize, &LabelClass)| {
             let plain = |c: char| {
                 if c.is_alphanumeric() || c == '-' {
                     c
@@ -166,8 +167,8 @@ impl Outputs {
 mod tests {
     use super::*;
 
-    fn classes(names: &[&str]) -> Vec<ModelClass> {
-        let class = |name: &&str| ModelClass {
+    fn classes(names: &[&str]) -> Vec<LabelClass> {
+        let class = |name: &&str| LabelClass {
             name: (*name).to_owned(),
             rgb: [1, 2, 3],
         };

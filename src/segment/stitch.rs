@@ -29,7 +29,25 @@ pub struct Piece<'a> {
     first: (usize, usize),
 }
 
-impl Piece<'_> {
+impl<'a> Piece<'a> {
+    /// The px of `x` × `y` alone: `classes` planes of sums of scores and one of weights, rows from
+    /// the top.
+    pub fn of_block(x: Range<u32>, y: Range<u32>, classes: usize, sums: &'a [f32]) -> Self {
+        let shape = Shape {
+            planes: classes + 1,
+            rows: y.len(),
+            columns: x.len(),
+        };
+        Self {
+            x,
+            y,
+            classes,
+            sums,
+            shape,
+            first: (0, 0),
+        }
+    }
+
     /// Sums of weight · score of class `class` in row `y` of the picture, one a column of `x`.
     pub fn scores(&self, class: usize, y: u32) -> &[f32] {
         let row = (y - self.y.start) as usize + self.first.1;

@@ -1,12 +1,18 @@
 //! Slides and models for tests: painted by a rule, and classified by colour with an error that
 //! grows towards tile borders.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{ModelClass, ModelError, RgbTile, Settings, TileModel};
+use super::{ModelError, RgbTile, Settings, TileModel};
 use crate::geometry::{LevelRegion, Mpp};
+use crate::labels::LabelClass;
+use crate::model::ReadyModel;
+use crate::model::dfa::ClassBias;
+use crate::model::dfa::weights::{ClassLabel, DecoderCard};
+use crate::model::test_model::little_predictor;
 use crate::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
 use crate::slide::tiled_tiff::read_back::{Reader, u32_of};
 use crate::slide::{LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource};
@@ -88,7 +94,7 @@ impl<F: Fn(u32, u32) -> [u8; 3] + Send + Sync> SlideSource for Painted<F> {
 /// neighbours differ by twice as much where they meet.
 pub struct ColourModel {
     pub tile_px: u32,
-    pub classes: Vec<ModelClass>,
+    pub classes: Vec<LabelClass>,
     pub drift: f32,
     /// Tiles that were seen.
     pub seen: u64,
@@ -101,7 +107,7 @@ pub const COLOURS: [[u8; 3]; 3] = [[200, 60, 60], [60, 200, 60], [60, 60, 200]];
 impl ColourModel {
     pub fn new(tile_px: u32, drift: f32) -> Self {
         let names = ["red", "green", "blue"];
-        let class = |(name, rgb): (&str, [u8; 3])| ModelClass {
+        let class = |(name, rgb): (&str, [u8; 3])| LabelClass {
             name: name.into(),
             rgb,
         };
@@ -139,7 +145,7 @@ impl TileModel for ColourModel {
         self.tile_px
     }
 
-    fn classes(&self) -> &[ModelClass] {
+    fn classes(&self) -> &[LabelClass] {
         &self.classes
     }
 
@@ -207,4 +213,29 @@ pub fn codes(path: &Path, level: usize) -> (u32, Vec<u8>) {
         }
     }
     (width, codes)
+}
+
+/// An untrained network of three classes that takes tiles of 64 px.
+pub fn little_model() -> ReadyModel {
+    let names = ["one", "two", "three"].map(str::to_owned);
+    let bias = ClassBias::new(&names, &[0.3, -0.1, -0.2]).unwrap();
+    let label = |(code, name): (u16, &String)| ClassLabel {
+        name: name.clone(),
+        code,
+        colour: [code as u8 * 90, 10, 20],
+    };
+    ReadyModel {
+        predictor: little_predictor([0.3, -0.1, -0.2], [0.0; 3]).unwrap(),
+        card: DecoderCard {
+            classes: (0..).zip(&names).map(label).collect(),
+            bias: bias.clone(),
+            encoder_sha256: "e".repeat(64),
+            tile_px: 64,
+            mpp: [0.25, 2.0],
+            program: DecoderCard::this_program(),
+            notes: BTreeMap::new(),
+        },
+        bias,
+        decoder_sha256: "d".repeat(64),
+    }
 }

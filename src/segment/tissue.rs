@@ -36,15 +36,39 @@ impl TissueMap {
     /// # Errors
     /// When the slide has no scale or can't be read.
     pub fn of(slide: &dyn SlideSource, fill_um: f64) -> Result<Self, SlideError> {
-        let mpp = OVERVIEW_MPP.max(slide.finest_mpp().unwrap_or(0.0));
-        let info = slide.info();
-        let base = info.mpp.map_or((1.0, 1.0), |mpp| (mpp.x, mpp.y));
-        let side = |um: f64| (um / mpp).ceil().max(1.0) as u32;
-        let columns = side(info.size().width * base.0);
-        let rows = side(info.size().height * base.1);
-        let tissue = overview(slide, mpp, columns, rows)?;
-        let reach = (fill_um.max(0.0) / mpp).ceil() as usize;
-        Ok(Self::from_px(mpp, columns as usize, tissue, reach))
+        let overview = Overview::of(slide, fill_um);
+        let tissue = read_overview(slide, &overview)?;
+        Ok(Self::from_px(
+            overview.mpp,
+            overview.columns as usize,
+            tissue,
+            overview.reach_px,
+        ))
+    }
+
+    /// Whether each overview px of a window lies near tissue, rows from the top: the same answers as
+    /// of the whole slide, for as much reading as the window asks for.
+    ///
+    /// # Errors
+    /// When the slide can't be read there.
+    pub fn near_in(
+        slide: &dyn SlideSource,
+        overview: &Overview,
+        x: &Range<u32>,
+        y: &Range<u32>,
+    ) -> Result<Vec<bool>, SlideError> {
+        // What is near depends on what was grown around it, and that on tissue around that.
+        let margin = 2 * overview.reach_px as u32;
+        let wide = |range: &Range<u32>, side: u32| {
+            range.start.saturating_sub(margin)..(range.end + margin).min(side)
+        };
+        let (wide_x, wide_y) = (wide(x, overview.columns), wide(y, overview.rows));
+        let tissue = read_window(slide, overview.mpp, &wide_x, &wide_y)?;
+        let columns = wide_x.len();
+        let map = Self::from_px(overview.mpp, columns, tissue, overview.reach_px);
+        let left = (x.start - wide_x.start) as usize;
+        let row = |y: u32| &map.near[(y - wide_y.start) as usize * columns + left..][..x.len()];
+        Ok(y.clone().flat_map(row).copied().collect())
     }
 
     fn from_px(mpp: f64, columns: usize, tissue: Vec<bool>, reach_px: usize) -> Self {
@@ -107,23 +131,47 @@ impl TissueMap {
     }
 }
 
+/// The raster on which tissue is looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overview {
+    /// Scale, µm/px.
+    pub mpp: f64,
+    /// Width, px.
+    pub columns: u32,
+    /// Height, px.
+    pub rows: u32,
+    /// How far tissue grows to close gaps, px.
+    pub reach_px: usize,
+}
+
+impl Overview {
+    /// That of a slide; gaps of up to twice `fill_um` are to be closed.
+    pub fn of(slide: &dyn SlideSource, fill_um: f64) -> Self {
+        let mpp = OVERVIEW_MPP.max(slide.finest_mpp().unwrap_or(0.0));
+        let info = slide.info();
+        let base = info.mpp.map_or((1.0, 1.0), |mpp| (mpp.x, mpp.y));
+        let side = |um: f64| (um / mpp).ceil().max(1.0) as u32;
+        Self {
+            mpp,
+            columns: side(info.size().width * base.0),
+            rows: side(info.size().height * base.1),
+            reach_px: (fill_um.max(0.0) / mpp).ceil() as usize,
+        }
+    }
+
+    /// The overview px under the middle of an analysed px of `mpp` µm, in a row of `side`.
+    pub fn under(&self, mpp: f64, px: u32, side: u32) -> u32 {
+        let at = (f64::from(px) + 0.5) * mpp / self.mpp;
+        (at as u32).min(side.saturating_sub(1))
+    }
+}
+
 /// Which overview px are tissue. Glass is white here, whatever the slide says of itself.
-fn overview(
-    slide: &dyn SlideSource,
-    mpp: f64,
-    columns: u32,
-    rows: u32,
-) -> Result<Vec<bool>, SlideError> {
+fn read_overview(slide: &dyn SlideSource, overview: &Overview) -> Result<Vec<bool>, SlideError> {
+    let (columns, rows) = (0..overview.columns, overview.rows);
     let strip = |top: u32| {
-        let origin = UmPoint::new(0.0, f64::from(top) * mpp);
-        let picture = slide.read_um(origin, mpp, columns, STRIP_PX.min(rows - top))?;
-        let rgb = over_glass(&picture, [255; 3]);
-        Ok(rgb
-            .as_chunks::<3>()
-            .0
-            .iter()
-            .map(|px| is_tissue(*px))
-            .collect())
+        let bottom = (top + STRIP_PX).min(rows);
+        read_window(slide, overview.mpp, &columns, &(top..bottom))
     };
     // The first is read outside of the pool: what a source prepares at its first read, it may
     // prepare in the pool itself, and a pool that waits for that would wait for ever.
@@ -132,6 +180,19 @@ fn overview(
     let rest: Result<Vec<Vec<bool>>, SlideError> = others.into_par_iter().map(strip).collect();
     tissue.extend(rest?.into_iter().flatten());
     Ok(tissue)
+}
+
+fn read_window(
+    slide: &dyn SlideSource,
+    mpp: f64,
+    x: &Range<u32>,
+    y: &Range<u32>,
+) -> Result<Vec<bool>, SlideError> {
+    let origin = UmPoint::new(f64::from(x.start) * mpp, f64::from(y.start) * mpp);
+    let picture = slide.read_um(origin, mpp, x.len() as u32, y.len() as u32)?;
+    let rgb = over_glass(&picture, [255; 3]);
+    let px = rgb.as_chunks::<3>().0;
+    Ok(px.iter().map(|px| is_tissue(*px)).collect())
 }
 
 /// Sums over rectangles in four look-ups (summed-area table).
@@ -198,6 +259,41 @@ mod tests {
             (near.first(), near.last(), near.len()),
             (Some(&80), Some(&159), 80)
         );
+    }
+
+    #[test]
+    fn a_window_has_the_answers_of_the_whole() {
+        let slide = Painted::new(900, 700, Some(2.0), |x, y| {
+            let stained = (x / 37 + y / 29) % 5 == 0 || (x * 7 + y * 3) % 97 < 2;
+            if stained {
+                [180, 90, 150]
+            } else {
+                [243, 242, 244]
+            }
+        });
+        let overview = Overview::of(&slide, 24.0);
+        assert_eq!(
+            (overview.columns, overview.rows, overview.reach_px),
+            (225, 175, 3)
+        );
+        let whole = TissueMap::of(&slide, 24.0).unwrap();
+        for (x, y) in [
+            (0..225, 0..175),
+            (0..9, 3..80),
+            (100..164, 60..124),
+            (200..225, 170..175),
+        ] {
+            let near = TissueMap::near_in(&slide, &overview, &x, &y).unwrap();
+            let columns = x.len();
+            for (at, found) in near.into_iter().enumerate() {
+                let (x, y) = (
+                    x.start + (at % columns) as u32,
+                    y.start + (at / columns) as u32,
+                );
+                let meant = whole.near[y as usize * whole.columns + x as usize];
+                assert_eq!(found, meant, "{x} {y}");
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,120 @@
+//! Two maps of one place at two magnifications as one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How the map of a magnification is fused with the one a factor of 4 coarser: per px,
+/// `log p ∝ w · log softmax(f / T_f) + (1 − w) · log softmax(c / T_c)`, where `f` and `c` are the
+/// scores of the finer and the coarser map. The weights sum to one by construction, so maps that
+/// agree stay as they are. Magnifications are those of
+/// [`super::live::MAGNIFICATIONS`], by their place in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fusion {
+    /// w of the finer map, 0–1; [`DEFAULT_WEIGHT`] where none is given.
+    pub weight_of_fine: BTreeMap<u8, f32>,
+    /// T, > 0; 1 where none is given.
+    pub temperature: BTreeMap<u8, f32>,
+}
+
+/// Both maps have as much to say.
+pub const DEFAULT_WEIGHT: f32 = 0.5;
+
+/// Places in the list of magnifications from one map to the one a factor of 4 coarser.
+pub const CONTEXT_STEPS: u8 = 2;
+
+impl Fusion {
+    /// Fuses the K log-probabilities of a px in place with those of the coarser map; without, they
+    /// are only brought to their temperature.
+    pub fn fuse(&self, fine_scale: u8, fine: &mut [f32], coarse: Option<&[f32]>) {
+        self.calibrate(fine_scale, fine);
+        let Some(coarse) = coarse else {
+            return;
+        };
+        let mut coarse = coarse.to_vec();
+        self.calibrate(fine_scale + CONTEXT_STEPS, &mut coarse);
+        let given = self.weight_of_fine.get(&fine_scale).copied();
+        let weight = given.unwrap_or(DEFAULT_WEIGHT).clamp(0.0, 1.0);
+        for (fine, coarse) in fine.iter_mut().zip(&coarse) {
+            *fine = weight * *fine + (1.0 - weight) * coarse;
+        }
+        normalise(fine);
+    }
+
+    fn calibrate(&self, scale: u8, logs: &mut [f32]) {
+        let temperature = self.temperature.get(&scale).copied().unwrap_or(1.0);
+        logs.iter_mut()
+            .for_each(|log| *log /= temperature.max(1e-3));
+        normalise(logs);
+    }
+}
+
+/// Makes log-probabilities of scores.
+fn normalise(logs: &mut [f32]) {
+    let greatest = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logs.iter().map(|log| (log - greatest).exp()).sum();
+    let norm = greatest + sum.ln();
+    logs.iter_mut().for_each(|log| *log -= norm);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logs(probabilities: [f32; 3]) -> Vec<f32> {
+        probabilities.iter().map(|p| p.ln()).collect()
+    }
+
+    fn fusion(weight: f32, temperatures: [f32; 2]) -> Fusion {
+        Fusion {
+            weight_of_fine: BTreeMap::from([(0, weight)]),
+            temperature: BTreeMap::from([(0, temperatures[0]), (2, temperatures[1])]),
+        }
+    }
+
+    #[test]
+    fn maps_that_agree_stay_as_they_are() {
+        for weight in [0.0, 0.3, 1.0] {
+            let mut fused = logs([0.2, 0.7, 0.1]);
+            let same = fused.clone();
+            fusion(weight, [1.0; 2]).fuse(0, &mut fused, Some(&same));
+            for (fused, meant) in fused.iter().zip(&same) {
+                assert!((fused - meant).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn weights_move_between_the_maps_and_sums_are_one() {
+        let (fine, coarse) = (logs([0.2, 0.7, 0.1]), logs([0.8, 0.1, 0.1]));
+        let fused = |weight: f32, temperatures: [f32; 2]| {
+            let mut fused = fine.clone();
+            fusion(weight, temperatures).fuse(0, &mut fused, Some(&coarse));
+            let sum: f32 = fused.iter().map(|log| log.exp()).sum();
+            assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+            fused
+        };
+        let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near(&fused(1.0, [1.0; 2]), &fine));
+        assert!(near(&fused(0.0, [1.0; 2]), &coarse));
+        // sqrt(0.2 · 0.8), sqrt(0.7 · 0.1), sqrt(0.1 · 0.1), normalised.
+        let (a, b, c) = (0.4, 0.07_f32.sqrt(), 0.1);
+        let sum = a + b + c;
+        assert!(near(
+            &fused(0.5, [1.0; 2]),
+            &logs([a / sum, b / sum, c / sum])
+        ));
+        // A very hot coarse map says nothing.
+        let hot = fused(0.5, [0.5, 1e6]);
+        assert!(near(&hot, &fine));
+    }
+
+    #[test]
+    fn alone_a_map_keeps_its_order_at_any_temperature() {
+        let mut alone = logs([0.2, 0.7, 0.1]);
+        fusion(0.5, [3.0, 1.0]).fuse(0, &mut alone, None);
+        assert!(alone[1] > alone[0] && alone[0] > alone[2]);
+        assert!(alone[1].exp() < 0.7);
+    }
+}

@@ -1,0 +1,623 @@
+//! The live engine: one small step at a time, newest wish first.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::byte_cache::ByteCache;
+use super::cell::{Blend, LogMap, TileSays, asked};
+use super::field::Sheet;
+use super::layer::{Analysis, LayerKey, MAGNIFICATIONS};
+use super::local_tissue::LocalTissue;
+use super::model::LiveModel;
+use super::pace::TilePace;
+use super::paint::{Painter, write_cell};
+use super::published::{LiveStatus, Published, SharedLayers};
+use super::wish::{FieldWish, Wish};
+use crate::labels::{LabelPyramid, NO_STAMP, Ranks};
+use crate::segment::fusion::Fusion;
+use crate::segment::grid::TileId;
+use crate::segment::model::{ModelError, RgbTile};
+use crate::slide::{SlideError, SlideSource};
+
+/// How much the engine keeps, and does in one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of features.
+    pub feature_bytes: u64,
+    /// Bytes of scores.
+    pub score_bytes: u64,
+    /// Bytes of the pages of one map.
+    pub page_bytes: u64,
+    /// Tiles that are read and encoded in one step.
+    pub encode_batch: usize,
+    /// Tiles that are decoded in one step.
+    pub decode_batch: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            feature_bytes: 768 << 20,
+            score_bytes: 512 << 20,
+            page_bytes: 256 << 20,
+            encode_batch: 2,
+            decode_batch: 8,
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There was nothing to do.
+    Idle,
+    /// Some work, and maybe there is more.
+    Worked,
+}
+
+/// How often the fields are looked through again for what was lost from a cache before it was used.
+const PASSES: u32 = 4;
+
+/// A tile of a slide at a magnification, by its place in [`MAGNIFICATIONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct TileKey {
+    slide: u64,
+    scale: u8,
+    tile: TileId,
+}
+
+/// A tile's scores and the stamp of the bias that they were made with.
+struct Scores {
+    stamp: u64,
+    values: Vec<f32>,
+}
+
+/// Works on tiles for the newest wish, and publishes maps.
+pub struct Engine<M: LiveModel> {
+    model: M,
+    fusion: Fusion,
+    ranks: Ranks,
+    fill_um: f64,
+    limits: Limits,
+    shared: SharedLayers,
+    wish: Wish,
+    /// Grows with every change of what scores depend on.
+    stamp: u64,
+    sheets: HashMap<(u64, u8), Sheet>,
+    tissue: HashMap<u64, LocalTissue>,
+    features: ByteCache<TileKey, M::Features>,
+    scores: ByteCache<TileKey, Scores>,
+    queue: VecDeque<TileKey>,
+    passes_left: u32,
+    pace: TilePace,
+    failure: Option<String>,
+}
+
+impl<M: LiveModel> Engine<M> {
+    /// Nothing asked for yet. `fill_um` as in [`crate::segment::Settings`]; `ranks`: which class
+    /// stays visible at low power.
+    pub fn new(model: M, fusion: Fusion, ranks: Ranks, fill_um: f64, limits: Limits) -> Self {
+        Self {
+            model,
+            fusion,
+            ranks,
+            fill_um,
+            limits,
+            shared: SharedLayers::default(),
+            wish: Wish::default(),
+            stamp: 1,
+            sheets: HashMap::new(),
+            tissue: HashMap::new(),
+            features: ByteCache::new(limits.feature_bytes),
+            scores: ByteCache::new(limits.score_bytes),
+            queue: VecDeque::new(),
+            passes_left: 0,
+            pace: TilePace::default(),
+            failure: None,
+        }
+    }
+
+    /// The maps, for those who show them.
+    pub fn layers(&self) -> SharedLayers {
+        self.shared.clone()
+    }
+
+    /// Takes a new wish in place of the former one. What was computed is kept.
+    pub fn ask(&mut self, wish: Wish) {
+        if !wish.decodes_as(&self.wish) {
+            self.stamp += 1;
+            self.pace.bias_turned();
+            for layer in self.shared.lock().values_mut() {
+                layer.pyramid.ask_for(self.stamp);
+            }
+        }
+        self.wish = wish;
+        self.passes_left = PASSES;
+        self.line_up();
+    }
+
+    /// Drops all that is held for a slide.
+    pub fn forget(&mut self, slide: u64) {
+        self.wish.fields.retain(|field| field.slide_id != slide);
+        self.sheets.retain(|(of, _), _| *of != slide);
+        self.tissue.remove(&slide);
+        self.features.retain(|key| key.slide != slide);
+        self.scores.retain(|key| key.slide != slide);
+        self.shared.lock().retain(|key, _| key.slide != slide);
+        self.queue.retain(|key| key.slide != slide);
+    }
+
+    /// How far the engine is.
+    pub fn status(&self) -> LiveStatus {
+        LiveStatus {
+            waiting: self.queue.len(),
+            encoded: self.pace.encoded,
+            decoded: self.pace.decoded,
+            tiles_per_s: self.pace.tiles_per_s(),
+            feature_bytes: self.features.bytes(),
+            score_bytes: self.scores.bytes(),
+            turn_s: self.pace.turn_s,
+            full_s: self.pace.full_s(),
+            failure: self.failure.clone(),
+        }
+    }
+
+    /// Does one small piece of work: tiles whose features are at hand before tiles that are new.
+    pub fn step(&mut self) -> Step {
+        if self.queue.is_empty() && self.passes_left > 0 {
+            self.passes_left -= 1;
+            self.line_up();
+        }
+        let kept = self.next_kept();
+        if !kept.is_empty() {
+            self.decode(&kept);
+            return self.end_step();
+        }
+        let new = self.next_new();
+        if new.is_empty() {
+            return match self.queue.is_empty() && self.passes_left == 0 {
+                true => Step::Idle,
+                false => Step::Worked,
+            };
+        }
+        self.encode(&new);
+        self.end_step()
+    }
+
+    fn end_step(&mut self) -> Step {
+        if self.queue.is_empty() {
+            self.pace.field_done();
+        }
+        Step::Worked
+    }
+
+    /// Lists the tiles of all fields whose cells are not what is asked for, context first: it is
+    /// few tiles and gives the first picture.
+    fn line_up(&mut self) {
+        self.queue.clear();
+        let mut listed = HashSet::new();
+        for field in self.wish.fields.clone() {
+            let context = field.analysis.context();
+            for scale in context.into_iter().chain([field.analysis.scale()]) {
+                if let Err(reason) = self.open_sheet(&field, scale) {
+                    self.failure = Some(reason);
+                    continue;
+                }
+                for key in self.waiting_tiles(&field, scale) {
+                    if listed.insert(key) {
+                        self.queue.push_back(key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Cuts the slide for a scale and makes its maps known, where that was not done before.
+    fn open_sheet(&mut self, field: &FieldWish, scale: u8) -> Result<(), String> {
+        let key = (field.slide_id, scale);
+        if !self.sheets.contains_key(&key) {
+            let mpp = MAGNIFICATIONS[usize::from(scale)].mpp();
+            let sheet = Sheet::new(field.slide.as_ref(), self.model.tile_px(), mpp);
+            self.sheets
+                .insert(key, sheet.map_err(|error| error.to_string())?);
+        }
+        let (fill_um, slide) = (self.fill_um, &field.slide);
+        let tissue = || LocalTissue::new(Arc::clone(slide), fill_um);
+        self.tissue.entry(field.slide_id).or_insert_with(tissue);
+        let analysis = match scale == field.analysis.scale() {
+            true => field.analysis,
+            false => Analysis::Plain(scale),
+        };
+        self.publish_layer(LayerKey {
+            slide: field.slide_id,
+            analysis,
+        });
+        Ok(())
+    }
+
+    fn publish_layer(&mut self, key: LayerKey) {
+        let Some(sheet) = self.sheets.get(&(key.slide, key.analysis.scale())) else {
+            return;
+        };
+        let (raster, px_mm2) = (sheet.raster, sheet.grid.px_mm2());
+        let mut layers = self.shared.lock();
+        layers.entry(key).or_insert_with(|| {
+            let mut pyramid = LabelPyramid::new(raster, self.ranks.clone(), self.limits.page_bytes);
+            pyramid.ask_for(self.stamp);
+            Published::new(pyramid, self.model.classes().len(), px_mm2)
+        });
+    }
+
+    /// The tiles of a field at one scale with a say on a cell that is not what is asked for.
+    fn waiting_tiles(&self, field: &FieldWish, scale: u8) -> Vec<TileKey> {
+        let of = |scale: u8| self.sheets.get(&(field.slide_id, scale));
+        let (Some(sheet), Some(target)) = (of(scale), of(field.analysis.scale())) else {
+            return Vec::new();
+        };
+        let Some((x, y)) = sheet.wanted_px(&field.seen, field.center) else {
+            return Vec::new();
+        };
+        let mut layers = vec![(
+            sheet,
+            LayerKey {
+                slide: field.slide_id,
+                analysis: Analysis::Plain(scale),
+            },
+        )];
+        layers.push((
+            target,
+            LayerKey {
+                slide: field.slide_id,
+                analysis: field.analysis,
+            },
+        ));
+        let stale = self.stale_tiles(field, sheet, &layers);
+        let tiles = sheet.tiles(&x, &y, field.center).into_iter();
+        tiles
+            .filter(|tile| stale.contains(tile))
+            .map(|tile| TileKey {
+                slide: field.slide_id,
+                scale,
+                tile,
+            })
+            .collect()
+    }
+
+    /// Tiles of `sheet` with a say on a seen cell of one of the layers that is not up to date.
+    fn stale_tiles(
+        &self,
+        field: &FieldWish,
+        sheet: &Sheet,
+        layers: &[(&Sheet, LayerKey)],
+    ) -> HashSet<TileId> {
+        let shared = self.shared.lock();
+        let mut stale = HashSet::new();
+        for (of_layer, key) in layers {
+            let wanted = of_layer.wanted_px(&field.seen, field.center);
+            let (Some((x, y)), Some(layer)) = (wanted, shared.get(key)) else {
+                continue;
+            };
+            for cell in of_layer.cells(&x, &y) {
+                let place = of_layer.place(cell);
+                let page = layer.pyramid.peek(place.page);
+                let stamp = page.map_or(NO_STAMP, |page| page.stamp(place.block));
+                if stamp != NO_STAMP && stamp >= self.stamp {
+                    continue;
+                }
+                let (x, y) = px_of(sheet, of_layer, of_layer.cell(cell));
+                for row in asked(&sheet.grid, &y, sheet.grid.rows()) {
+                    for column in asked(&sheet.grid, &x, sheet.grid.columns()) {
+                        stale.insert(TileId { column, row });
+                    }
+                }
+            }
+        }
+        stale
+    }
+
+    /// Takes tiles off the queue whose features are kept; those whose scores are right already need
+    /// no more than to be shown.
+    fn next_kept(&mut self) -> Vec<TileKey> {
+        let (mut taken, mut shown, mut left) = (Vec::new(), Vec::new(), VecDeque::new());
+        while let Some(key) = self.queue.pop_front() {
+            let is_right = |scores: &Scores| scores.stamp == self.stamp;
+            if taken.len() == self.limits.decode_batch {
+                left.push_back(key);
+            } else if self.scores.get(&key).is_some_and(is_right) {
+                shown.push(key);
+            } else if self.features.get(&key).is_some() {
+                taken.push(key);
+            } else {
+                left.push_back(key);
+            }
+        }
+        self.queue = left;
+        self.show(&shown);
+        taken
+    }
+
+    /// Takes the next tiles off the queue that have to be read; those without tissue are shown as
+    /// such on the way.
+    fn next_new(&mut self) -> Vec<TileKey> {
+        let mut taken = Vec::new();
+        while taken.len() < self.limits.encode_batch {
+            let Some(key) = self.queue.pop_front() else {
+                break;
+            };
+            match self.has_tissue(&key) {
+                Ok(true) if !self.is_failed(&key) => taken.push(key),
+                Ok(_) => self.show(&[key]),
+                Err(error) => self.fail(&[key], &error.to_string()),
+            }
+        }
+        taken
+    }
+
+    fn is_failed(&self, key: &TileKey) -> bool {
+        let sheet = self.sheets.get(&(key.slide, key.scale));
+        sheet.is_some_and(|sheet| sheet.failed.contains(&key.tile))
+    }
+
+    fn has_tissue(&mut self, key: &TileKey) -> Result<bool, SlideError> {
+        let sheet = self.sheets.get_mut(&(key.slide, key.scale));
+        let (Some(sheet), Some(tissue)) = (sheet, self.tissue.get_mut(&key.slide)) else {
+            return Ok(false);
+        };
+        if sheet.glass.contains(&key.tile) {
+            return Ok(false);
+        }
+        let (x, y) = sheet.grid.kept(key.tile);
+        let touches = tissue.touches(sheet.grid.spec.mpp, &x, &y)?;
+        if !touches {
+            sheet.glass.insert(key.tile);
+        }
+        Ok(touches)
+    }
+
+    fn encode(&mut self, keys: &[TileKey]) {
+        let started = Instant::now();
+        let mut read = Vec::new();
+        for key in keys {
+            match self.read(key) {
+                Ok(tile) => read.push((*key, tile)),
+                Err(error) => self.fail(&[*key], &error.to_string()),
+            }
+        }
+        let (keys, tiles): (Vec<TileKey>, Vec<RgbTile>) = read.into_iter().unzip();
+        match self.model.encode(&tiles) {
+            Ok(kept) => {
+                for (key, kept) in keys.iter().zip(kept) {
+                    let bytes = M::bytes(&kept);
+                    self.features.put(*key, kept, bytes);
+                }
+                self.pace.encoded(keys.len(), started.elapsed());
+                self.decode(&keys);
+            }
+            Err(error) => self.fail(&keys, &error.to_string()),
+        }
+    }
+
+    fn read(&self, key: &TileKey) -> Result<RgbTile, SlideError> {
+        let field = self
+            .wish
+            .fields
+            .iter()
+            .find(|field| field.slide_id == key.slide);
+        let sheet = self.sheets.get(&(key.slide, key.scale));
+        let (Some(field), Some(sheet)) = (field, sheet) else {
+            return Err(SlideError::Scale {
+                slide: key.slide.to_string(),
+                reason: "it is not looked at any more".to_owned(),
+            });
+        };
+        let slide: &dyn SlideSource = field.slide.as_ref();
+        let origin = sheet.grid.origin_um(key.tile);
+        RgbTile::read(slide, origin, sheet.grid.spec.mpp, sheet.grid.spec.tile_px)
+    }
+
+    fn decode(&mut self, keys: &[TileKey]) {
+        let started = Instant::now();
+        match self.decoded(keys) {
+            Ok(all) => {
+                for (key, values) in keys.iter().zip(all) {
+                    let bytes = size_of_val(values.as_slice()) as u64;
+                    let stamp = self.stamp;
+                    self.scores.put(*key, Scores { stamp, values }, bytes);
+                }
+                self.pace.decoded(keys.len(), started.elapsed());
+                self.show(keys);
+            }
+            Err(error) => self.fail(keys, &error.to_string()),
+        }
+    }
+
+    fn decoded(&mut self, keys: &[TileKey]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let kept: Vec<&M::Features> = keys
+            .iter()
+            .filter_map(|key| self.features.peek(key))
+            .collect();
+        let lost = kept.len() != keys.len();
+        let scores = self
+            .model
+            .decode(&kept, &self.wish.bias, &self.wish.offsets)?;
+        let all_finite = scores.iter().flatten().all(|score| score.is_finite());
+        let reason = match (lost, all_finite) {
+            (true, _) => "features were dropped before they were used",
+            (_, false) => "it gave scores that are not finite",
+            _ => return Ok(scores),
+        };
+        Err(ModelError {
+            reason: reason.to_owned(),
+        })
+    }
+
+    fn fail(&mut self, keys: &[TileKey], reason: &str) {
+        for key in keys {
+            if let Some(sheet) = self.sheets.get_mut(&(key.slide, key.scale)) {
+                sheet.failed.insert(key.tile);
+            }
+        }
+        self.failure = Some(reason.to_owned());
+        self.show(keys);
+    }
+
+    /// Publishes the cells on which these tiles have a say.
+    fn show(&mut self, keys: &[TileKey]) {
+        let mut cells: HashMap<LayerKey, HashSet<(u32, u32)>> = HashMap::new();
+        for key in keys {
+            for (layer, touched) in self.touched(key) {
+                cells.entry(layer).or_default().extend(touched);
+            }
+        }
+        for (layer, cells) in cells {
+            for cell in cells {
+                self.show_cell(layer, cell);
+            }
+        }
+    }
+
+    /// The cells of all published layers that a tile touches.
+    fn touched(&self, key: &TileKey) -> Vec<(LayerKey, Vec<(u32, u32)>)> {
+        let Some(sheet) = self.sheets.get(&(key.slide, key.scale)) else {
+            return Vec::new();
+        };
+        let kept = sheet.grid.kept(key.tile);
+        let mut all = Vec::new();
+        let layers: Vec<LayerKey> = self.shared.lock().keys().copied().collect();
+        for layer in layers.into_iter().filter(|layer| layer.slide == key.slide) {
+            let own = layer.analysis.scale() == key.scale;
+            let field = self
+                .wish
+                .fields
+                .iter()
+                .find(|field| field.slide_id == key.slide && field.analysis == layer.analysis);
+            if own {
+                all.push((layer, sheet.cells(&kept.0, &kept.1)));
+            } else if let (Some(field), true) = (field, layer.analysis.context() == Some(key.scale))
+            {
+                let Some(fine) = self.sheets.get(&(key.slide, layer.analysis.scale())) else {
+                    continue;
+                };
+                all.push((layer, seen_cells(field, fine, sheet, &kept)));
+            }
+        }
+        all
+    }
+
+    fn show_cell(&mut self, layer: LayerKey, cell: (u32, u32)) {
+        let scale = layer.analysis.scale();
+        let Some(sheet) = self.sheets.get(&(layer.slide, scale)) else {
+            return;
+        };
+        let (x, y) = sheet.cell(cell);
+        if x.is_empty() || y.is_empty() {
+            return;
+        }
+        let Some(tissue) = self.tissue.get_mut(&layer.slide) else {
+            return;
+        };
+        let near = match tissue.near_px(sheet.grid.spec.mpp, &x, &y) {
+            Ok(near) => near,
+            Err(error) => {
+                self.failure = Some(error.to_string());
+                return;
+            }
+        };
+        let fine = self.blend(layer.slide, scale, (x.clone(), y.clone()));
+        let context = layer.analysis.context().and_then(|scale| {
+            let coarse = self.sheets.get(&(layer.slide, scale))?;
+            let px = around(coarse, sheet, (&x, &y));
+            Some((scale, LogMap::of(&self.blend(layer.slide, scale, px))))
+        });
+        let painter = Painter {
+            fusion: &self.fusion,
+            fused: matches!(layer.analysis, Analysis::Fused(_)),
+            scale,
+            shown_class: self.wish.shown_class,
+            near: &near,
+        };
+        let (texels, stamp) = painter.paint(&fine, context.as_ref());
+        let place = sheet.place(cell);
+        if let Some(published) = self.shared.lock().get_mut(&layer) {
+            write_cell(published, &place, &texels, stamp, self.stamp);
+        }
+    }
+
+    fn blend(&self, slide: u64, scale: u8, px: (Range<u32>, Range<u32>)) -> Blend {
+        let classes = self.model.classes().len();
+        let Some(sheet) = self.sheets.get(&(slide, scale)) else {
+            return Blend::missing(classes, px);
+        };
+        let says = |tile: TileId| {
+            let key = TileKey { slide, scale, tile };
+            if sheet.glass.contains(&tile) {
+                TileSays::Nothing
+            } else if sheet.failed.contains(&tile) {
+                TileSays::Failed
+            } else {
+                let scores = self.scores.peek(&key);
+                scores.map_or(TileSays::Missing, |scores| {
+                    TileSays::Scores(&scores.values, scores.stamp)
+                })
+            }
+        };
+        Blend::of(&sheet.grid, &sheet.window, classes, px, says)
+    }
+}
+
+/// The px of `sheet` under px of another sheet of the same slide, of as fine px or finer, with one px
+/// around them.
+fn px_of(
+    sheet: &Sheet,
+    finer: &Sheet,
+    (x, y): (Range<u32>, Range<u32>),
+) -> (Range<u32>, Range<u32>) {
+    match sheet.grid == finer.grid {
+        true => (x, y),
+        false => around(sheet, finer, (&x, &y)),
+    }
+}
+
+/// The px of a coarser sheet that bilinear interpolation at the px of a finer one reaches.
+fn around(
+    coarse: &Sheet,
+    fine: &Sheet,
+    (x, y): (&Range<u32>, &Range<u32>),
+) -> (Range<u32>, Range<u32>) {
+    let ratio = fine.grid.spec.mpp / coarse.grid.spec.mpp;
+    let along = |px: &Range<u32>, side: u32| {
+        let start = ((f64::from(px.start) + 0.5) * ratio - 0.5).floor().max(0.0) as u32;
+        let end = ((f64::from(px.end) - 0.5) * ratio + 0.5).floor() as u32 + 1;
+        start.min(side - 1)..end.clamp(start.min(side - 1) + 1, side)
+    };
+    (
+        along(x, coarse.grid.size_px.0),
+        along(y, coarse.grid.size_px.1),
+    )
+}
+
+/// The seen cells of a finer sheet over px of a coarser one.
+fn seen_cells(
+    field: &FieldWish,
+    fine: &Sheet,
+    coarse: &Sheet,
+    kept: &(Range<u32>, Range<u32>),
+) -> Vec<(u32, u32)> {
+    let Some((x, y)) = fine.wanted_px(&field.seen, field.center) else {
+        return Vec::new();
+    };
+    let ratio = coarse.grid.spec.mpp / fine.grid.spec.mpp;
+    // One coarse px further on every side: interpolation reaches into the neighbours.
+    let within = |kept: &Range<u32>, wanted: &Range<u32>| {
+        let start = (f64::from(kept.start.saturating_sub(1)) * ratio) as u32;
+        let end = (f64::from(kept.end + 1) * ratio).ceil() as u32;
+        start.clamp(wanted.start, wanted.end)..end.clamp(wanted.start, wanted.end)
+    };
+    let (x, y) = (within(&kept.0, &x), within(&kept.1, &y));
+    match x.is_empty() || y.is_empty() {
+        true => Vec::new(),
+        false => fine.cells(&x, &y),
+    }
+}

@@ -1,0 +1,154 @@
+//! Which tiles and cells a field needs, and in which order.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::cell::asked;
+use crate::geometry::{SlidePoint, SlideRect};
+use crate::labels::{PAGE_PX, PageId, Raster};
+use crate::segment::grid::{GridError, GridSpec, TileGrid, TileId};
+use crate::segment::window::window;
+use crate::slide::SlideSource;
+
+/// Tiles along each side of a field that are worked on at most: of larger ones the middle.
+const MOST_TILES: u32 = 160;
+
+/// A slide cut for one magnification, and tiles that will never have scores.
+pub struct Sheet {
+    /// How it is cut.
+    pub grid: TileGrid,
+    /// The tiles' say along one axis.
+    pub window: Vec<f32>,
+    /// Where its px lie on the slide.
+    pub raster: Raster,
+    /// Tiles without tissue.
+    pub glass: HashSet<TileId>,
+    /// Tiles that can't be read or that the network failed on.
+    pub failed: HashSet<TileId>,
+}
+
+/// Where a cell is kept: a block of a page.
+pub struct CellPlace {
+    /// The page.
+    pub page: PageId,
+    /// Cells along the page's side.
+    pub per_side: u32,
+    /// Column and row of the block.
+    pub block: (u32, u32),
+    /// Columns of px of the page.
+    pub x: Range<u32>,
+    /// Rows of px of the page.
+    pub y: Range<u32>,
+}
+
+impl Sheet {
+    /// Cuts a slide into tiles of `tile_px` px of `mpp` µm.
+    ///
+    /// # Errors
+    /// When the slide has no scale or no px as fine as that, or cells would not fill pages.
+    pub fn new(slide: &dyn SlideSource, tile_px: u32, mpp: f64) -> Result<Self, GridError> {
+        let spec = GridSpec::new(mpp, tile_px);
+        let grid = TileGrid::over(slide.info(), spec)?;
+        if !tile_px.is_power_of_two() || !(8..=2 * PAGE_PX).contains(&tile_px) {
+            let reason = format!("live analysis needs tiles of 8, 16 … 512 px, not {tile_px}");
+            return Err(GridError::Spec { reason });
+        }
+        let base = slide.info().mpp.map_or((mpp, mpp), |base| (base.x, base.y));
+        Ok(Self {
+            grid,
+            window: window(&spec),
+            raster: Raster {
+                slide_px_per_px: (mpp / base.0, mpp / base.1),
+                size_px: grid.size_px,
+            },
+            glass: HashSet::new(),
+            failed: HashSet::new(),
+        })
+    }
+
+    /// Side of a cell, px: within one, the same tiles have a say on every px.
+    pub fn cell_px(&self) -> u32 {
+        self.grid.spec.step_px() / 2
+    }
+
+    /// The px that a cell covers.
+    pub fn cell(&self, (column, row): (u32, u32)) -> (Range<u32>, Range<u32>) {
+        let along = |index: u32, side: u32| {
+            let start = index * self.cell_px();
+            start.min(side)..(start + self.cell_px()).min(side)
+        };
+        (
+            along(column, self.grid.size_px.0),
+            along(row, self.grid.size_px.1),
+        )
+    }
+
+    /// The cells that px touch, row by row.
+    pub fn cells(&self, x: &Range<u32>, y: &Range<u32>) -> Vec<(u32, u32)> {
+        let along = |px: &Range<u32>| px.start / self.cell_px()..px.end.div_ceil(self.cell_px());
+        let columns = along(x);
+        along(y)
+            .flat_map(|row| columns.clone().map(move |column| (column, row)))
+            .collect()
+    }
+
+    /// Where a cell is kept.
+    pub fn place(&self, cell: (u32, u32)) -> CellPlace {
+        let (x, y) = self.cell(cell);
+        let page = PageId {
+            level: 0,
+            col: x.start / PAGE_PX,
+            row: y.start / PAGE_PX,
+        };
+        let per_side = PAGE_PX / self.cell_px();
+        let within = |px: Range<u32>, page: u32| px.start - page * PAGE_PX..px.end - page * PAGE_PX;
+        CellPlace {
+            page,
+            per_side,
+            block: (cell.0 % per_side, cell.1 % per_side),
+            x: within(x, page.col),
+            y: within(y, page.row),
+        }
+    }
+
+    /// The px that have to be known so that all of `seen` is: whole cells, around the middle where
+    /// there are too many. `None` where the slide is not seen.
+    pub fn wanted_px(
+        &self,
+        seen: &SlideRect,
+        center: SlidePoint,
+    ) -> Option<(Range<u32>, Range<u32>)> {
+        let (x, y) = self.raster.px_in(seen)?;
+        let scale = self.raster.slide_px_per_px;
+        let cell = self.cell_px();
+        let most = MOST_TILES * self.grid.spec.step_px();
+        let along = |px: Range<u32>, center: f64, side: u32| {
+            let middle = center.clamp(f64::from(px.start), f64::from(px.end)) as u32;
+            let start = px.start.max(middle.saturating_sub(most / 2));
+            let end = px.end.min(middle.saturating_add(most / 2)).max(start + 1);
+            start / cell * cell..(end.div_ceil(cell) * cell).min(side)
+        };
+        Some((
+            along(x, center.x / scale.0, self.grid.size_px.0),
+            along(y, center.y / scale.1, self.grid.size_px.1),
+        ))
+    }
+
+    /// The tiles with a say on px, those nearest to a place of the slide first.
+    pub fn tiles(&self, x: &Range<u32>, y: &Range<u32>, center: SlidePoint) -> Vec<TileId> {
+        let columns = asked(&self.grid, x, self.grid.columns());
+        let mut tiles: Vec<TileId> = asked(&self.grid, y, self.grid.rows())
+            .flat_map(|row| columns.clone().map(move |column| TileId { column, row }))
+            .collect();
+        let scale = self.raster.slide_px_per_px;
+        let half = f64::from(self.grid.spec.step_px()) / 2.0;
+        let away = |tile: &TileId| {
+            let middle = |index: u32| self.grid.core_start(index) as f64 + half;
+            let x = middle(tile.column) - center.x / scale.0;
+            let y = middle(tile.row) - center.y / scale.1;
+            (x * x + y * y) as u64
+        };
+        tiles.sort_by_cached_key(|tile| (away(tile), tile.row, tile.column));
+        tiles
+    }
+}
