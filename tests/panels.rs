@@ -111,7 +111,9 @@ fn window(mpp: Option<f64>, shown: &[Panel]) -> Window {
         notice: None,
         loader: LoaderStatus::default(),
         adapter: None,
+        adapter_is_real: false,
         cursor_rgb: None,
+        overlay: Default::default(),
     };
     let fields = Fields {
         focus_dialog: true,

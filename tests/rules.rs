@@ -28,7 +28,8 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     (
         "app",
         &[
-            "files", "geometry", "slide", "labels", "annotate", "tiles", "gpu", "segment", "jobs",
+            "files", "geometry", "slide", "labels", "annotate", "tiles", "gpu", "model", "segment",
+            "jobs",
         ],
     ),
     (

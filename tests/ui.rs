@@ -35,6 +35,7 @@ impl Window {
         let render_state = egui_kittest::wgpu::create_render_state(setup, Default::default());
         let gpu = Gpu {
             adapter: "test".into(),
+            is_real: false,
             device: render_state.device.clone(),
             queue: render_state.queue.clone(),
             format: render_state.target_format,

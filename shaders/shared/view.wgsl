@@ -14,10 +14,14 @@ struct View {
     padding: f32,
 }
 
-fn clip_from_local(view: View, local: vec2f) -> vec4f {
+// Screen px from the middle of the viewport.
+fn centered_from_local(view: View, local: vec2f) -> vec2f {
     let m = view.screen_from_local;
-    let screen = vec2f(m.x * local.x + m.z * local.y, m.y * local.x + m.w * local.y);
-    let ndc = screen / (view.viewport_px * 0.5);
+    return vec2f(m.x * local.x + m.z * local.y, m.y * local.x + m.w * local.y);
+}
+
+fn clip_from_local(view: View, local: vec2f) -> vec4f {
+    let ndc = centered_from_local(view, local) / (view.viewport_px * 0.5);
     return vec4f(ndc.x, -ndc.y, 0.0, 1.0);
 }
 

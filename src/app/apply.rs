@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::geometry::{Mpp, SlidePoint};
+use crate::jobs::live::ModelChoice;
 use crate::slide::argument::is_phantom;
 use crate::tiles::cache::default_limit_bytes;
 
@@ -12,6 +13,7 @@ use super::App;
 use super::camera::Camera;
 use super::command::{CameraMove, Command, Layout, Panel};
 use super::opening::{Event, Opened};
+use super::overlay::OverlayCommand;
 use super::state::{Notice, OpenedSlide, PaneIndex};
 
 /// The magnifications that linked views start with.
@@ -42,6 +44,7 @@ impl App {
             }
             Command::ClearRecent => self.state.session.clear_recent(),
             Command::Copy(text) => self.ctx.copy_text(text),
+            Command::Overlay(command) => self.apply_overlay(command),
             Command::DismissNotice => self.state.notice = None,
         }
     }
@@ -73,6 +76,11 @@ impl App {
                     Some("No desktop file dialog answers here: type the path of the slide.".into());
                 self.show_panel(Panel::OpenPath);
             }
+            Event::ChosenWeights(Some(path)) => {
+                let choice = ModelChoice::File(path);
+                self.apply_overlay(OverlayCommand::OpenModel(choice));
+            }
+            Event::ChosenWeights(None) => {}
             Event::Associated {
                 slide,
                 name,
@@ -192,6 +200,7 @@ impl App {
             self.loader.remove_slide(slide.id);
             self.thumbnails.remove(&slide.id);
             self.with_renderer(|renderer| renderer.remove_slide(slide.id));
+            self.forget_overlay(slide.id);
         }
     }
 

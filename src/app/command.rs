@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::geometry::{Mpp, ScreenPoint, ScreenVector, SlidePoint};
 use crate::gpu::DisplayAdjust;
 
+use super::overlay::OverlayCommand;
 use super::settings::Theme;
 use super::state::PaneIndex;
 
@@ -15,6 +16,10 @@ pub enum Panel {
     Metadata,
     /// Label, macro and thumbnail.
     Associated,
+    /// The model, and how its overlay looks.
+    Model,
+    /// The dials of the attention bias.
+    Bias,
     /// Brightness, contrast, gamma, stains, colour profile.
     Display,
     /// Messages since the program started.
@@ -103,6 +108,8 @@ pub enum Command {
     ClearRecent,
     /// Put text on the clipboard.
     Copy(String),
+    /// Something about the overlay.
+    Overlay(OverlayCommand),
     /// Dismiss the notice on top of the view.
     DismissNotice,
 }

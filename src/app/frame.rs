@@ -29,6 +29,7 @@ impl App {
             self.take_in(event);
         }
         self.state.loader = self.loader.status();
+        self.follow_model();
         self.tell_failure();
         let mut commands = keys::pressed(&self.ctx, &self.state);
         commands.extend(self.dropped_files());
@@ -98,8 +99,25 @@ impl App {
                 self.prepare(&mut renderer, area.index);
             }
         }
+        self.show_overlay(ui, &areas);
         for area in &areas {
             self.draw_pane(ui, area, commands);
+        }
+    }
+
+    /// Asks the model for what is seen now and prepares its overlay.
+    fn show_overlay(&mut self, ui: &Ui, areas: &[PaneArea]) {
+        let typing = ui.ctx().egui_wants_keyboard_input();
+        let held = ui.input(|input| input.key_down(keys::PEEK));
+        self.state.overlay.peeking = held && !typing;
+        self.ask_model();
+        self.state.overlay.under_pointer = self.class_under_pointer();
+        if let Some(renderer) = self.overlay_renderer.clone() {
+            let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
+            renderer.begin_frame();
+            for area in areas {
+                self.prepare_overlay(&mut renderer, area.index);
+            }
         }
     }
 
@@ -193,6 +211,9 @@ impl App {
                 area,
                 "No graphics driver answers: the slide can't be drawn",
             ),
+        }
+        if let Some(renderer) = &self.overlay_renderer {
+            viewport::paint_overlay(ui, area, renderer);
         }
         let linked_field = state
             .view(area.index.other())

@@ -6,8 +6,10 @@
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::geometry::ScreenVector;
+use crate::gpu::overlay::OverlayShape;
 
 use super::command::{CameraMove, Command, Layout, Panel};
+use super::overlay::OverlayCommand;
 use super::state::AppState;
 
 /// How far one arrow key lets the picture glide, in viewports.
@@ -22,6 +24,9 @@ const ROTATION_STEP: f64 = std::f64::consts::PI / 12.0;
 /// The magnifications of the buttons and number keys.
 pub const MAGNIFICATIONS: [f64; 6] = [1.0, 2.5, 5.0, 10.0, 20.0, 40.0];
 
+/// While this key is held the overlay is hidden.
+pub const PEEK: Key = Key::Space;
+
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {
@@ -33,6 +38,14 @@ pub enum Action {
     Toggle(Panel),
     /// Divide the window, or go back to one view.
     Layout(Layout),
+    /// Show or hide the overlay.
+    Overlay,
+    /// The next way of drawing regions: area, border, both.
+    OverlayShape,
+    /// Take back the last turn of a dial.
+    Undo,
+    /// Turn again what was taken back.
+    Redo,
     /// Ask the desktop for a file.
     OpenDialog,
     /// Make the other view active.
@@ -188,6 +201,36 @@ pub const BINDINGS: &[Binding] = &[
         Action::Layout(Layout::Split),
     ),
     plain("Views", "The other view", Key::Tab, Action::OtherPane),
+    plain("Overlay", "Show or hide", Key::D, Action::Overlay),
+    plain(
+        "Overlay",
+        "Area, border or both",
+        Key::F,
+        Action::OverlayShape,
+    ),
+    plain(
+        "Overlay",
+        "Model and overlay",
+        Key::E,
+        Action::Toggle(Panel::Model),
+    ),
+    plain(
+        "Overlay",
+        "Attention dials",
+        Key::T,
+        Action::Toggle(Panel::Bias),
+    ),
+    command("Overlay", "Undo a turn", Key::Z, Action::Undo),
+    Binding {
+        group: "Overlay",
+        help: "Redo a turn",
+        key: Key::Z,
+        modifiers: Modifiers {
+            shift: true,
+            ..Modifiers::COMMAND
+        },
+        action: Action::Redo,
+    },
     plain(
         "Panels",
         "About the slide",
@@ -262,10 +305,19 @@ pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
 }
 
 fn binding_of((key, held): (Key, Modifiers)) -> Option<&'static Binding> {
-    BINDINGS.iter().find(|binding| {
-        // Shift is what types `?` and `+` on many keyboards, so it is not asked about.
+    let fits = |binding: &&Binding| {
         binding.key == key && held.command == binding.modifiers.command && !held.alt
-    })
+    };
+    // Shift is what types `?` and `+` on many keyboards, so it only chooses between two bindings.
+    let exact = BINDINGS
+        .iter()
+        .filter(fits)
+        .find(|binding| binding.modifiers.shift == held.shift);
+    exact.or_else(|| BINDINGS.iter().find(fits))
+}
+
+fn overlay(command: OverlayCommand) -> Command {
+    Command::Overlay(command)
 }
 
 fn command_for(action: Action, state: &AppState) -> Command {
@@ -285,6 +337,18 @@ fn command_for(action: Action, state: &AppState) -> Command {
         Action::Toggle(panel) => Command::Toggle(panel),
         Action::Layout(layout) if state.layout == layout => Command::SetLayout(Layout::Single),
         Action::Layout(layout) => Command::SetLayout(layout),
+        Action::Overlay => overlay(OverlayCommand::Show(!state.overlay.shown)),
+        Action::OverlayShape => {
+            let mut style = state.overlay.style.clone();
+            style.shape = match style.shape {
+                OverlayShape::Fill => OverlayShape::Outline,
+                OverlayShape::Outline => OverlayShape::Both,
+                OverlayShape::Both => OverlayShape::Fill,
+            };
+            overlay(OverlayCommand::SetStyle(Box::new(style)))
+        }
+        Action::Undo => overlay(OverlayCommand::Undo),
+        Action::Redo => overlay(OverlayCommand::Redo),
         Action::OpenDialog => Command::OpenDialog,
         Action::OtherPane => Command::Activate(active.other()),
         Action::Close => Command::Close(active),

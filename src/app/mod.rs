@@ -7,6 +7,7 @@ pub mod command;
 pub mod keys;
 pub mod log;
 pub mod minimap;
+pub mod overlay;
 pub mod panels;
 pub mod scale_bar;
 pub mod session;
@@ -29,6 +30,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::gpu::SlideRenderer;
+use crate::gpu::overlay::OverlayRenderer;
+use crate::segment::live::Wish;
 use crate::tiles::{SlideId, TileKey, TileLoader};
 
 pub use log::LogBuffer;
@@ -41,6 +44,8 @@ use storage::Saver;
 pub struct Gpu {
     /// The adapter in words.
     pub adapter: String,
+    /// Whether it is a graphics card, not the processor.
+    pub is_real: bool,
     /// The device.
     pub device: wgpu::Device,
     /// Its queue.
@@ -58,6 +63,9 @@ pub struct App {
     log: LogBuffer,
     loader: TileLoader,
     renderer: Option<Arc<Mutex<SlideRenderer>>>,
+    overlay_renderer: Option<Arc<Mutex<OverlayRenderer>>>,
+    /// What the model was asked for last.
+    asked_wish: Option<Wish>,
     background: Background,
     saver: Option<Saver>,
     /// Overviews of the slides, for the minimap.

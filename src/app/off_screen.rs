@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::gpu::device::{Headless, describe};
+use crate::gpu::device::{Headless, describe, is_software};
 use crate::gpu::offscreen::FORMAT;
 
 use super::{App, AppOptions, Gpu};
@@ -41,6 +41,7 @@ impl OffScreenWindow {
         let ctx = egui::Context::default();
         let for_app = Gpu {
             adapter: describe(&gpu.adapter.get_info()),
+            is_real: !is_software(&gpu.adapter.get_info()),
             device: gpu.device.clone(),
             queue: gpu.queue.clone(),
             format: FORMAT,

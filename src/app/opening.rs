@@ -42,6 +42,8 @@ pub enum Event {
         /// The picture.
         result: Result<Arc<Rgba>, String>,
     },
+    /// A weights file was chosen in the desktop's dialog, or none.
+    ChosenWeights(Option<PathBuf>),
     /// The desktop's file dialog is done.
     Chosen {
         /// Which pane asked.
@@ -116,6 +118,15 @@ impl Background {
                 path,
                 answered,
             }
+        });
+    }
+
+    /// Asks the desktop for a decoder's weights.
+    pub fn choose_weights(&self) {
+        self.start("file-dialog", || {
+            let dialog = rfd::FileDialog::new().set_title("Open a model's weights");
+            let dialog = dialog.add_filter("Weights", &["safetensors"]);
+            Event::ChosenWeights(dialog.pick_file())
         });
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
+use crate::gpu::overlay::OverlayRenderer;
 use crate::gpu::{SlideRenderer, device};
 use crate::slide::argument::DEMO;
 use crate::tiles::loader::default_readers;
@@ -15,6 +16,7 @@ use crate::tiles::{LoaderStatus, TileLoader, cache};
 use super::command::{Layout, Panel};
 use super::log::LogBuffer;
 use super::opening::Background;
+use super::overlay::OverlayState;
 use super::session::Session;
 use super::settings::Settings;
 use super::state::{AppState, Fields, Notice, PaneIndex};
@@ -49,6 +51,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let gpu = creation.wgpu_render_state.as_ref().map(|state| Gpu {
             adapter: device::describe(&state.adapter.get_info()),
+            is_real: !device::is_software(&state.adapter.get_info()),
             device: state.device.clone(),
             queue: state.queue.clone(),
             format: state.target_format,
@@ -82,6 +85,11 @@ impl App {
             TileLoader::start(readers, limit, Box::new(move || wake_ctx.request_repaint()))
                 .context("can't start the slide readers")?;
         let adapter = gpu.as_ref().map(|gpu| gpu.adapter.clone());
+        let adapter_is_real = gpu.as_ref().is_some_and(|gpu| gpu.is_real);
+        let overlay_renderer = gpu.as_ref().map(|gpu| {
+            let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
+            Arc::new(Mutex::new(OverlayRenderer::new(device, queue, gpu.format)))
+        });
         let renderer = gpu.map(|gpu| {
             Arc::new(Mutex::new(SlideRenderer::new(
                 gpu.device, gpu.queue, gpu.format,
@@ -108,7 +116,9 @@ impl App {
             notice,
             loader: LoaderStatus::default(),
             adapter,
+            adapter_is_real,
             cursor_rgb: None,
+            overlay: OverlayState::default(),
         };
         let mut app = Self {
             ctx: ctx.clone(),
@@ -117,6 +127,8 @@ impl App {
             log,
             loader,
             renderer,
+            overlay_renderer,
+            asked_wish: None,
             background: Background::new(ctx.clone()),
             saver,
             thumbnails: Default::default(),

@@ -13,6 +13,7 @@ use crate::tiles::{LoaderStatus, SlideId, TilePyramid};
 
 use super::camera::Camera;
 use super::command::{Layout, Panel};
+use super::overlay::OverlayState;
 use super::panels::{FolderLister, GoToUnit, LeastLevel};
 use super::session::Session;
 use super::settings::Settings;
@@ -135,8 +136,12 @@ pub struct AppState {
     pub loader: LoaderStatus,
     /// The graphics adapter in words; `None` without one.
     pub adapter: Option<String>,
+    /// Whether that is a graphics card, not the processor.
+    pub adapter_is_real: bool,
     /// Stored colour of the slide px under the pointer, where it is in memory.
     pub cursor_rgb: Option<[u8; 3]>,
+    /// The overlay of the model.
+    pub overlay: OverlayState,
 }
 
 impl AppState {

@@ -6,6 +6,7 @@ use egui::{Color32, PointerButton, Rect, Response, Sense, Shape, Stroke, Ui};
 
 use crate::geometry::{ScreenPoint, ScreenSize, ScreenVector, View};
 use crate::gpu::SlideRenderer;
+use crate::gpu::overlay::OverlayRenderer;
 use crate::tiles::queue::ViewSlot;
 
 use super::command::{CameraMove, Command, Layout};
@@ -223,6 +224,37 @@ impl egui_wgpu::CallbackTrait for SlidePaint {
 /// Draws the slide that was prepared for this pane.
 pub fn paint_slide(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<SlideRenderer>>) {
     let callback = SlidePaint {
+        renderer: Arc::clone(renderer),
+        slot: area.index.slot(),
+    };
+    ui.painter()
+        .with_clip_rect(area.rect)
+        .add(egui_wgpu::Callback::new_paint_callback(area.rect, callback));
+}
+
+/// The overlay pass inside egui's render pass.
+struct OverlayPaint {
+    renderer: Arc<Mutex<OverlayRenderer>>,
+    slot: ViewSlot,
+}
+
+impl egui_wgpu::CallbackTrait for OverlayPaint {
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        _resources: &egui_wgpu::CallbackResources,
+    ) {
+        self.renderer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .paint(self.slot, pass);
+    }
+}
+
+/// Draws the overlay that was prepared for this pane.
+pub fn paint_overlay(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<OverlayRenderer>>) {
+    let callback = OverlayPaint {
         renderer: Arc::clone(renderer),
         slot: area.index.slot(),
     };

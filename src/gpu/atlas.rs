@@ -1,41 +1,67 @@
-//! Tiles in GPU memory: one texture array, a layer a tile, the least recently drawn go first.
+//! Squares of px in GPU memory: one texture array, a layer a square, the least recently drawn go
+//! first. Tiles of slides and pages of label rasters are kept so.
+
+use std::hash::Hash;
 
 use lru::LruCache;
 
-use crate::slide::Rgba;
-use crate::tiles::{SlideId, TILE_PX, TileKey};
+/// What an atlas holds.
+#[derive(Debug, Clone, Copy)]
+pub struct AtlasKind {
+    /// Its name in the graphics driver's messages.
+    pub label: &'static str,
+    /// Side of a layer, px.
+    pub side_px: u32,
+    /// Of 4 bytes a px.
+    pub format: wgpu::TextureFormat,
+    /// Layers to begin with.
+    pub first_layers: u32,
+    /// Most layers; fewer where the device has fewer.
+    pub most_layers: u32,
+}
 
-/// Layers to begin with: 64 MiB.
-const FIRST_LAYERS: u32 = 64;
-
-/// Most layers: 512 MiB, enough for two views on two 4K screens.
-const MOST_LAYERS: u32 = 512;
+/// The content of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerPixels<'a> {
+    /// Width and height, px; at most the layer's side.
+    pub size_px: (u32, u32),
+    /// 4 bytes a px, rows from the top.
+    pub bytes: &'a [u8],
+    /// Tells one content of a key from the next; any number where it never changes.
+    pub version: u64,
+}
 
 struct Slot {
     layer: u32,
+    version: u64,
     drawn_in_frame: u64,
 }
 
-/// The texture array and which tile lies in which layer.
-pub struct TileAtlas {
+/// The texture array and what lies in which layer.
+pub struct LayerAtlas<K> {
+    kind: AtlasKind,
     texture: wgpu::Texture,
     view: wgpu::TextureView,
-    slots: LruCache<TileKey, Slot>,
+    slots: LruCache<K, Slot>,
     free: Vec<u32>,
     layers: u32,
     most_layers: u32,
     frame: u64,
 }
 
-impl TileAtlas {
+impl<K: Copy + Eq + Hash> LayerAtlas<K> {
     /// An empty atlas.
-    pub fn new(device: &wgpu::Device) -> Self {
-        let most_layers = device.limits().max_texture_array_layers.min(MOST_LAYERS);
-        let layers = FIRST_LAYERS.min(most_layers);
-        let texture = create_texture(device, layers);
+    pub fn new(device: &wgpu::Device, kind: AtlasKind) -> Self {
+        let most_layers = device
+            .limits()
+            .max_texture_array_layers
+            .min(kind.most_layers);
+        let layers = kind.first_layers.min(most_layers);
+        let texture = create_texture(device, &kind, layers);
         let view = array_view(&texture);
         let free = (0..layers).rev().collect();
         Self {
+            kind,
             texture,
             view,
             slots: LruCache::unbounded(),
@@ -46,54 +72,55 @@ impl TileAtlas {
         }
     }
 
-    /// Begins a frame: tiles touched from here on keep their layers until the next call.
+    /// Begins a frame: what is touched from here on keeps its layer until the next call.
     pub fn begin_frame(&mut self) {
         self.frame += 1;
     }
 
     /// The layer that holds `key`, marked as drawn in this frame.
-    pub fn touch(&mut self, key: &TileKey) -> Option<u32> {
+    pub fn touch(&mut self, key: &K) -> Option<u32> {
         let slot = self.slots.get_mut(key)?;
         slot.drawn_in_frame = self.frame;
         Some(slot.layer)
     }
 
-    /// Whether `key` is held; does not count as drawn.
-    pub fn contains(&self, key: &TileKey) -> bool {
-        self.slots.contains(key)
+    /// The version of what is held under `key`; does not count as drawn.
+    pub fn version(&self, key: &K) -> Option<u64> {
+        self.slots.peek(key).map(|slot| slot.version)
     }
 
-    /// Copies a tile into a layer. `None` when every layer is needed for this very frame.
+    /// Copies px into the layer of `key`, or into another one where it has none yet. `None` when
+    /// every layer is needed for this very frame, or the px are larger than a layer.
     pub fn upload(
         &mut self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        key: TileKey,
-        tile: &Rgba,
+        key: K,
+        pixels: &LayerPixels<'_>,
     ) -> Option<u32> {
-        if tile.width > TILE_PX || tile.height > TILE_PX {
+        if pixels.size_px.0.max(pixels.size_px.1) > self.kind.side_px {
             return None;
         }
-        let layer = self.free_layer(device, queue)?;
-        write_layer(queue, &self.texture, layer, tile);
+        let layer = match self.slots.peek(&key) {
+            Some(slot) => slot.layer,
+            None => self.free_layer(device, queue)?,
+        };
+        write_layer(queue, &self.texture, layer, pixels);
         self.slots.put(
             key,
             Slot {
                 layer,
+                version: pixels.version,
                 drawn_in_frame: self.frame,
             },
         );
         Some(layer)
     }
 
-    /// Drops every tile of a slide.
-    pub fn remove_slide(&mut self, slide: SlideId) {
-        let gone: Vec<TileKey> = self
-            .slots
-            .iter()
-            .map(|(key, _)| *key)
-            .filter(|key| key.slide == slide)
-            .collect();
+    /// Drops all whose key `is_gone`.
+    pub fn remove_where(&mut self, is_gone: impl Fn(&K) -> bool) {
+        let keys = self.slots.iter().map(|(key, _)| *key);
+        let gone: Vec<K> = keys.filter(is_gone).collect();
         for key in gone {
             self.free
                 .extend(self.slots.pop(&key).map(|slot| slot.layer));
@@ -114,13 +141,13 @@ impl TileAtlas {
         if let Some(layer) = self.free.pop() {
             return Some(layer);
         }
-        // One frame of grace, so that a second view drawn later in the frame finds its tiles.
+        // One frame of grace, so that a second view drawn later in the frame finds its own.
         let stale = self
             .slots
             .peek_lru()
             .is_some_and(|(_, slot)| slot.drawn_in_frame + 1 < self.frame);
-        let stale_enough =
-            self.layers >= self.most_layers || self.slots.len() > (FIRST_LAYERS as usize) * 2;
+        let many = self.slots.len() > (self.kind.first_layers as usize) * 2;
+        let stale_enough = self.layers >= self.most_layers || many;
         if stale && stale_enough {
             return self.slots.pop_lru().map(|(_, slot)| slot.layer);
         }
@@ -134,13 +161,13 @@ impl TileAtlas {
     /// Doubles the layers, keeping what they hold.
     fn grow(&mut self, device: &wgpu::Device, queue: &wgpu::Queue) {
         let layers = (self.layers * 2).min(self.most_layers);
-        let texture = create_texture(device, layers);
+        let texture = create_texture(device, &self.kind, layers);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
-            label: Some("grow the tile atlas"),
+            label: Some("grow an atlas"),
         });
         let held = wgpu::Extent3d {
-            width: TILE_PX,
-            height: TILE_PX,
+            width: self.kind.side_px,
+            height: self.kind.side_px,
             depth_or_array_layers: self.layers,
         };
         encoder.copy_texture_to_texture(
@@ -156,20 +183,18 @@ impl TileAtlas {
     }
 }
 
-fn create_texture(device: &wgpu::Device, layers: u32) -> wgpu::Texture {
+fn create_texture(device: &wgpu::Device, kind: &AtlasKind, layers: u32) -> wgpu::Texture {
     device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("tile atlas"),
+        label: Some(kind.label),
         size: wgpu::Extent3d {
-            width: TILE_PX,
-            height: TILE_PX,
+            width: kind.side_px,
+            height: kind.side_px,
             depth_or_array_layers: layers,
         },
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
-        // Not the sRGB format: slides are averaged and interpolated in their stored encoding, as
-        // every scanner's own pyramid and every peer does.
-        format: wgpu::TextureFormat::Rgba8Unorm,
+        format: kind.format,
         usage: wgpu::TextureUsages::TEXTURE_BINDING
             | wgpu::TextureUsages::COPY_DST
             | wgpu::TextureUsages::COPY_SRC,
@@ -177,7 +202,7 @@ fn create_texture(device: &wgpu::Device, layers: u32) -> wgpu::Texture {
     })
 }
 
-/// A single layer would otherwise be seen as a plain 2D texture, which the shader refuses.
+/// A single layer would otherwise be seen as a plain 2D texture, which shaders refuse.
 fn array_view(texture: &wgpu::Texture) -> wgpu::TextureView {
     texture.create_view(&wgpu::TextureViewDescriptor {
         dimension: Some(wgpu::TextureViewDimension::D2Array),
@@ -185,7 +210,8 @@ fn array_view(texture: &wgpu::Texture) -> wgpu::TextureView {
     })
 }
 
-fn write_layer(queue: &wgpu::Queue, texture: &wgpu::Texture, layer: u32, tile: &Rgba) {
+fn write_layer(queue: &wgpu::Queue, texture: &wgpu::Texture, layer: u32, pixels: &LayerPixels<'_>) {
+    let (width, height) = pixels.size_px;
     let target = wgpu::TexelCopyTextureInfo {
         texture,
         mip_level: 0,
@@ -198,13 +224,13 @@ fn write_layer(queue: &wgpu::Queue, texture: &wgpu::Texture, layer: u32, tile: &
     };
     let layout = wgpu::TexelCopyBufferLayout {
         offset: 0,
-        bytes_per_row: Some(tile.width * 4),
+        bytes_per_row: Some(width * 4),
         rows_per_image: None,
     };
     let size = wgpu::Extent3d {
-        width: tile.width,
-        height: tile.height,
+        width,
+        height,
         depth_or_array_layers: 1,
     };
-    queue.write_texture(target, &tile.data, layout, size);
+    queue.write_texture(target, pixels.bytes, layout, size);
 }

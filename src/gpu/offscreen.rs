@@ -13,7 +13,11 @@ use crate::tiles::reduce::{TileFailure, read_tile};
 use crate::tiles::{SlideId, TileKey, TilePlan, TilePyramid, plan};
 
 use super::device::Headless;
-use super::{ColourTable, DisplayAdjust, SceneInput, SlideRenderer, TileStore};
+use super::overlay::pages_seen;
+use super::{
+    ColourTable, DisplayAdjust, OverlayInput, OverlayRenderer, OverlayStyle, SceneInput,
+    SlideRenderer, TileStore,
+};
 
 /// The format of off-screen pictures: the one that egui prefers for windows.
 pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
@@ -24,6 +28,9 @@ const SLIDE: SlideId = SlideId(0);
 /// Tiles that are held for one part of a picture; a picture that needs more is drawn in parts.
 /// Every device has atlas layers for two parts: those of the part before are the last to go.
 const MOST_TILES: usize = 128;
+
+/// The same for the pages of an overlay.
+const MOST_PAGES: usize = 128;
 
 /// The longest side of a part, px: every device can draw it.
 const MOST_SIDE_PX: u32 = 4096;
@@ -45,6 +52,7 @@ pub struct Picture {
 pub struct Offscreen {
     gpu: Headless,
     renderer: SlideRenderer,
+    overlay: OverlayRenderer,
 }
 
 /// Tiles read before a part is drawn.
@@ -90,6 +98,18 @@ impl Part {
         self.width.max(self.height)
     }
 
+    /// `whole`'s swipe as a share of this part's width; beyond 0 to 1 where it lies outside.
+    fn style(&self, whole: &OverlayInput<'_>) -> OverlayStyle {
+        let in_part = |swipe: f32| {
+            let from_left = f64::from(swipe) * whole.view.size.width.round();
+            ((from_left - f64::from(self.left)) / f64::from(self.width)) as f32
+        };
+        OverlayStyle {
+            swipe: whole.style.swipe.map(in_part),
+            ..whole.style.clone()
+        }
+    }
+
     /// Both halves, cut across the longer side.
     fn halves(self) -> [Self; 2] {
         let mut halves = [self; 2];
@@ -113,6 +133,7 @@ struct Subject<'a> {
     view: &'a View,
     display: &'a DisplayAdjust,
     outside_rgb: [u8; 3],
+    overlay: Option<&'a OverlayInput<'a>>,
 }
 
 impl Offscreen {
@@ -123,7 +144,12 @@ impl Offscreen {
     pub fn open() -> anyhow::Result<Self> {
         let gpu = Headless::open()?;
         let renderer = SlideRenderer::new(gpu.device.clone(), gpu.queue.clone(), FORMAT);
-        Ok(Self { gpu, renderer })
+        let overlay = OverlayRenderer::new(gpu.device.clone(), gpu.queue.clone(), FORMAT);
+        Ok(Self {
+            gpu,
+            renderer,
+            overlay,
+        })
     }
 
     /// The adapter that draws.
@@ -143,6 +169,22 @@ impl Offscreen {
         display: &DisplayAdjust,
         outside_rgb: [u8; 3],
     ) -> anyhow::Result<Picture> {
+        self.draw_with(source, view, display, outside_rgb, None)
+    }
+
+    /// As [`Self::draw`], with an overlay on top, whose view is to be `view`. Only what its page
+    /// stores have now is drawn.
+    ///
+    /// # Errors
+    /// As for [`Self::draw`].
+    pub fn draw_with(
+        &mut self,
+        source: &dyn SlideSource,
+        view: &View,
+        display: &DisplayAdjust,
+        outside_rgb: [u8; 3],
+        overlay: Option<&OverlayInput<'_>>,
+    ) -> anyhow::Result<Picture> {
         let whole = checked_size(view)?;
         self.renderer.remove_slide(SLIDE);
         if let (true, Some(profile)) = (display.use_profile, &source.info().icc_profile) {
@@ -155,6 +197,7 @@ impl Offscreen {
             view,
             display,
             outside_rgb,
+            overlay,
         };
         self.draw_parts(&subject, whole)
     }
@@ -171,7 +214,15 @@ impl Offscreen {
         while let Some(part) = parts.pop() {
             let view = part.view(subject.view);
             let mut plan = plan(SLIDE, &subject.pyramid, &view, ScreenVector::zero());
-            let too_much = plan.sharp.len() > MOST_TILES || part.longer_side_px() > MOST_SIDE_PX;
+            let pages = subject.overlay.map_or(0, |overlay| {
+                pages_seen(&OverlayInput {
+                    view: &view,
+                    ..*overlay
+                })
+            });
+            let too_much = plan.sharp.len() > MOST_TILES
+                || pages > MOST_PAGES
+                || part.longer_side_px() > MOST_SIDE_PX;
             if too_much && part.longer_side_px() > 1 {
                 let [first, second] = part.halves();
                 parts.extend([second, first]);
@@ -180,10 +231,38 @@ impl Offscreen {
             // Nothing moves here: only what the picture shows is read.
             plan.wanted.clone_from(&plan.sharp);
             store.advance(subject, &plan.sharp, &mut picture);
+            self.prepare_overlay(subject, part, &view)?;
             let pixels = self.draw_part(subject, &view, &plan, &store)?;
             picture.pixels.paste(&pixels, part.left, part.top);
         }
         Ok(picture)
+    }
+
+    /// Without an overlay there is none left from the picture before either.
+    fn prepare_overlay(
+        &mut self,
+        subject: &Subject<'_>,
+        part: Part,
+        view: &View,
+    ) -> anyhow::Result<()> {
+        self.overlay.begin_frame();
+        let Some(overlay) = subject.overlay else {
+            self.overlay.clear(ViewSlot(0));
+            return Ok(());
+        };
+        let style = part.style(overlay);
+        let input = OverlayInput {
+            view,
+            style: &style,
+            ..*overlay
+        };
+        let coverage = self.overlay.prepare(ViewSlot(0), &input, None);
+        ensure!(
+            coverage.missing == 0,
+            "the graphics device has no room for {} pages of the overlay",
+            coverage.missing
+        );
+        Ok(())
     }
 
     fn draw_part(
@@ -285,6 +364,7 @@ impl Offscreen {
             ..Default::default()
         });
         self.renderer.paint(ViewSlot(0), &mut pass);
+        self.overlay.paint(ViewSlot(0), &mut pass);
     }
 
     fn read_rows(
@@ -350,9 +430,10 @@ impl ReadTiles {
 }
 
 fn read_all(subject: &Subject<'_>, keys: &[TileKey]) -> Vec<(TileKey, Result<Rgba, TileFailure>)> {
+    let (source, pyramid) = (subject.source, &subject.pyramid);
     let read = |key: &TileKey| {
-        let level = subject.pyramid.level(key.level)?;
-        let tile = read_tile(subject.source, level, (key.col, key.row), &|| true);
+        let level = pyramid.level(key.level)?;
+        let tile = read_tile(source, level, (key.col, key.row), &|| true);
         Some((*key, tile))
     };
     keys.par_iter().filter_map(read).collect()

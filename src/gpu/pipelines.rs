@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::DisplayAdjust;
+use super::quads::{Bindings, QuadPipeline, STORAGE, UNIFORMS, texture};
 use super::scene::Sampling;
 use super::slide_pass::SHADER;
 
@@ -33,8 +34,7 @@ impl ColourSteps {
 /// All pipelines of one device and target format.
 pub(super) struct Pipelines {
     module: wgpu::ShaderModule,
-    bind_group_layout: wgpu::BindGroupLayout,
-    layout: wgpu::PipelineLayout,
+    bindings: Bindings,
     format: wgpu::TextureFormat,
     made: HashMap<(Sampling, ColourSteps), wgpu::RenderPipeline>,
 }
@@ -45,24 +45,17 @@ impl Pipelines {
             label: Some("slide.wgsl"),
             source: wgpu::ShaderSource::Wgsl(SHADER.into()),
         });
-        let bind_group_layout = create_bind_group_layout(device);
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("slide"),
-            bind_group_layouts: &[Some(&bind_group_layout)],
-            immediate_size: 0,
-        });
         Self {
             module,
-            bind_group_layout,
-            layout,
+            bindings: create_bindings(device),
             format,
             made: HashMap::new(),
         }
     }
 
-    /// What every bind group of the pass looks like.
-    pub fn bind_group_layout(&self) -> &wgpu::BindGroupLayout {
-        &self.bind_group_layout
+    /// What the pass binds.
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
     }
 
     /// Makes the pipelines for `steps` that are not there yet.
@@ -94,70 +87,28 @@ impl Pipelines {
             ("with_adjustment", on(steps.adjustment)),
             ("linear_target", on(self.format.is_srgb())),
         ];
-        let options = || wgpu::PipelineCompilationOptions {
+        let pipeline = QuadPipeline {
+            label: "slide",
+            module: &self.module,
+            layout: &self.bindings.pipeline_layout,
+            target: self.format.into(),
             constants: &constants,
-            ..Default::default()
         };
-        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: Some("slide"),
-            layout: Some(&self.layout),
-            vertex: wgpu::VertexState {
-                module: &self.module,
-                entry_point: Some("vertex_main"),
-                compilation_options: options(),
-                buffers: &[],
-            },
-            primitive: wgpu::PrimitiveState {
-                topology: wgpu::PrimitiveTopology::TriangleStrip,
-                ..Default::default()
-            },
-            depth_stencil: None,
-            multisample: wgpu::MultisampleState::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &self.module,
-                entry_point: Some("fragment_main"),
-                compilation_options: options(),
-                targets: &[Some(self.format.into())],
-            }),
-            multiview_mask: None,
-            cache: None,
-        })
+        pipeline.create(device)
     }
 }
 
 /// Bindings 0 to 6, as `shaders/slide.wgsl` declares them.
-fn create_bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
-    let buffer = |ty| wgpu::BindingType::Buffer {
-        ty,
-        has_dynamic_offset: false,
-        min_binding_size: None,
-    };
-    let storage = buffer(wgpu::BufferBindingType::Storage { read_only: true });
-    let texture = |view_dimension| wgpu::BindingType::Texture {
-        sample_type: wgpu::TextureSampleType::Float { filterable: true },
-        view_dimension,
-        multisampled: false,
-    };
+fn create_bindings(device: &wgpu::Device) -> Bindings {
+    let smooth = wgpu::TextureSampleType::Float { filterable: true };
     let types = [
-        buffer(wgpu::BufferBindingType::Uniform),
-        storage,
-        storage,
-        storage,
-        texture(wgpu::TextureViewDimension::D2Array),
+        UNIFORMS,
+        STORAGE,
+        STORAGE,
+        STORAGE,
+        texture(smooth, wgpu::TextureViewDimension::D2Array),
         wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
-        texture(wgpu::TextureViewDimension::D3),
+        texture(smooth, wgpu::TextureViewDimension::D3),
     ];
-    let entries = types
-        .into_iter()
-        .zip(0..)
-        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
-            ty,
-            count: None,
-        });
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-        label: Some("slide"),
-        entries: &entries.collect::<Vec<_>>(),
-    })
+    Bindings::new(device, "slide", types)
 }

@@ -58,6 +58,19 @@ pub(super) struct ViewUniform {
     padding: f32,
 }
 
+impl ViewUniform {
+    /// `layer_px`: side of a layer of the atlas that the pass draws from.
+    pub fn new(view: &View, layer_px: u32) -> Self {
+        let m = view.screen_from_slide_linear();
+        Self {
+            screen_from_local: [m.m11 as f32, m.m12 as f32, m.m21 as f32, m.m22 as f32],
+            viewport_px: [view.size.width as f32, view.size.height as f32],
+            layer_px: layer_px as f32,
+            padding: 0.0,
+        }
+    }
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub(super) struct Uniforms {
@@ -375,21 +388,16 @@ fn is_covered(input: &SceneInput<'_>, drawn: &[TileKey], key: &TileKey) -> bool 
     })
 }
 
-fn local_corners(rect: SlideRect, center: SlidePoint) -> [f32; 4] {
+/// Opposite corners of a rectangle, local px.
+pub(super) fn local_corners(rect: SlideRect, center: SlidePoint) -> [f32; 4] {
     let (min, max) = (rect.min - center, rect.max - center);
     [min.x as f32, min.y as f32, max.x as f32, max.y as f32]
 }
 
 fn uniforms(input: &SceneInput<'_>, profile_side: Option<u32>) -> Uniforms {
-    let m = input.view.screen_from_slide_linear();
     let [r, g, b] = input.background_rgb.map(|v| f32::from(v) / 255.0);
     Uniforms {
-        view: ViewUniform {
-            screen_from_local: [m.m11 as f32, m.m12 as f32, m.m21 as f32, m.m22 as f32],
-            viewport_px: [input.view.size.width as f32, input.view.size.height as f32],
-            layer_px: TILE_PX as f32,
-            padding: 0.0,
-        },
+        view: ViewUniform::new(input.view, TILE_PX),
         background: [r, g, b, 1.0],
         colour: ColourUniform::new(input.display, profile_side),
     }
@@ -461,24 +469,13 @@ fn tile_entry(
 mod tests {
     use std::mem::offset_of;
 
+    use super::super::layout_tests::layout;
     use super::super::slide_pass::SHADER;
     use super::*;
 
-    /// Size of the shader's structure `name`, and where its members begin, bytes.
-    fn layout(module: &naga::Module, name: &str) -> (usize, Vec<usize>) {
-        let named = |ty: &&naga::Type| ty.name.as_deref() == Some(name);
-        let (_, ty) = module.types.iter().find(|(_, ty)| named(ty)).unwrap();
-        let naga::TypeInner::Struct { members, span } = &ty.inner else {
-            panic!("{name} is no structure");
-        };
-        let offsets = members.iter().map(|member| member.offset as usize);
-        (*span as usize, offsets.collect())
-    }
-
     #[test]
     fn structures_lie_in_memory_as_the_shader_reads_them() {
-        let module = naga::front::wgsl::parse_str(SHADER).unwrap();
-        let (span, offsets) = layout(&module, "Tile");
+        let (span, offsets) = layout(SHADER, "Tile");
         assert_eq!(span, size_of::<TileEntry>());
         let ours = [
             offset_of!(TileEntry, local),
@@ -490,7 +487,7 @@ mod tests {
             offset_of!(TileEntry, kind),
         ];
         assert_eq!(offsets[..ours.len()], ours);
-        let (span, offsets) = layout(&module, "Level");
+        let (span, offsets) = layout(SHADER, "Level");
         assert_eq!(span, size_of::<LevelEntry>());
         let ours = [
             offset_of!(LevelEntry, tile_px),
@@ -502,7 +499,7 @@ mod tests {
             offset_of!(LevelEntry, texels_per_down),
         ];
         assert_eq!(offsets, ours);
-        let (span, offsets) = layout(&module, "Uniforms");
+        let (span, offsets) = layout(SHADER, "Uniforms");
         assert_eq!(span, size_of::<Uniforms>());
         let ours = [
             offset_of!(Uniforms, view),
@@ -510,7 +507,7 @@ mod tests {
             offset_of!(Uniforms, colour),
         ];
         assert_eq!(offsets, ours);
-        assert_eq!(layout(&module, "View").0, size_of::<ViewUniform>());
-        assert_eq!(layout(&module, "Colour").0, size_of::<ColourUniform>());
+        assert_eq!(layout(SHADER, "View").0, size_of::<ViewUniform>());
+        assert_eq!(layout(SHADER, "Colour").0, size_of::<ColourUniform>());
     }
 }

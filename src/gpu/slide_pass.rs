@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::tiles::SlideId;
 use crate::tiles::queue::ViewSlot;
+use crate::tiles::{SlideId, TILE_PX, TileKey};
 
 use super::DisplayAdjust;
-use super::atlas::TileAtlas;
+use super::atlas::{AtlasKind, LayerAtlas, LayerPixels};
+use super::buffers::{GrowingBuffer, uniform_buffer};
 use super::colour::{ColourTable, TABLE_SIDE};
 use super::pipelines::{ColourSteps, Pipelines};
 use super::scene::{Draw, Scene, SceneInput, Uniforms};
@@ -21,6 +22,17 @@ pub const SHADER: &str = concat!(
 
 /// Longest that one frame may spend on copying tiles towards the GPU: the window never waits.
 const UPLOAD_BUDGET: Duration = Duration::from_micros(1500);
+
+/// Tiles in GPU memory: 64 MiB to begin with, at most 512 MiB, enough for two views on two 4K screens.
+const ATLAS: AtlasKind = AtlasKind {
+    label: "tile atlas",
+    side_px: TILE_PX,
+    // Not the sRGB format: slides are averaged and interpolated in their stored encoding, as
+    // every scanner's own pyramid and every peer does.
+    format: wgpu::TextureFormat::Rgba8Unorm,
+    first_layers: 64,
+    most_layers: 512,
+};
 
 /// How complete the picture is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +51,7 @@ pub struct SlideRenderer {
     queue: wgpu::Queue,
     pipelines: Pipelines,
     sampler: wgpu::Sampler,
-    atlas: TileAtlas,
+    atlas: LayerAtlas<TileKey>,
     no_profile: wgpu::TextureView,
     profiles: HashMap<SlideId, wgpu::TextureView>,
     views: HashMap<ViewSlot, ViewBuffers>,
@@ -74,7 +86,7 @@ impl SlideRenderer {
             ..Default::default()
         });
         let no_profile = create_table(&device, &queue, 2, &ColourTable::smallest());
-        let atlas = TileAtlas::new(&device);
+        let atlas = LayerAtlas::new(&device, ATLAS);
         Self {
             device,
             queue,
@@ -97,7 +109,7 @@ impl SlideRenderer {
 
     /// Drops all that is held for a slide.
     pub fn remove_slide(&mut self, slide: SlideId) {
-        self.atlas.remove_slide(slide);
+        self.atlas.remove_where(|key| key.slide == slide);
         self.profiles.remove(&slide);
     }
 
@@ -162,9 +174,14 @@ impl SlideRenderer {
             if budget.is_some_and(|budget| start.elapsed() >= budget) {
                 return true;
             }
+            let pixels = LayerPixels {
+                size_px: (tile.width, tile.height),
+                bytes: &tile.data,
+                version: 0,
+            };
             if self
                 .atlas
-                .upload(&self.device, &self.queue, *key, &tile)
+                .upload(&self.device, &self.queue, *key, &pixels)
                 .is_none()
             {
                 return false;
@@ -210,12 +227,7 @@ impl SlideRenderer {
     }
 
     fn create_buffers(&self, bound_to: (u32, SlideId, bool), steps: ColourSteps) -> ViewBuffers {
-        let uniforms = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("slide uniforms"),
-            size: size_of::<Uniforms>() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
+        let uniforms = uniform_buffer::<Uniforms>(&self.device, "slide uniforms");
         let [levels, pages, tiles] =
             ["levels", "pages", "tiles"].map(|label| GrowingBuffer::new(&self.device, label));
         let bind_group = self.bind(bound_to.1, &uniforms, [&levels, &pages, &tiles]);
@@ -237,7 +249,7 @@ impl SlideRenderer {
         uniforms: &wgpu::Buffer,
         storage: [&GrowingBuffer; 3],
     ) -> wgpu::BindGroup {
-        let [levels, pages, tiles] = storage.map(|buffer| buffer.buffer.as_entire_binding());
+        let [levels, pages, tiles] = storage.map(GrowingBuffer::binding);
         let profile = self.profiles.get(&slide).unwrap_or(&self.no_profile);
         let resources = [
             uniforms.as_entire_binding(),
@@ -248,53 +260,7 @@ impl SlideRenderer {
             wgpu::BindingResource::Sampler(&self.sampler),
             wgpu::BindingResource::TextureView(profile),
         ];
-        let entries: Vec<wgpu::BindGroupEntry<'_>> = resources
-            .into_iter()
-            .zip(0..)
-            .map(|(resource, binding)| wgpu::BindGroupEntry { binding, resource })
-            .collect();
-        self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("slide"),
-            layout: self.pipelines.bind_group_layout(),
-            entries: &entries,
-        })
-    }
-}
-
-/// A storage buffer that is replaced by a larger one when its content outgrows it.
-struct GrowingBuffer {
-    label: &'static str,
-    buffer: wgpu::Buffer,
-}
-
-impl GrowingBuffer {
-    fn new(device: &wgpu::Device, label: &'static str) -> Self {
-        Self {
-            label,
-            buffer: Self::create(device, label, 4096),
-        }
-    }
-
-    fn create(device: &wgpu::Device, label: &'static str, size: u64) -> wgpu::Buffer {
-        device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        })
-    }
-
-    /// Tells whether the buffer was replaced.
-    fn write(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, bytes: &[u8]) -> bool {
-        let needed = bytes.len() as u64;
-        let grown = needed > self.buffer.size();
-        if grown {
-            self.buffer = Self::create(device, self.label, needed.next_power_of_two());
-        }
-        if needed > 0 {
-            queue.write_buffer(&self.buffer, 0, bytes);
-        }
-        grown
+        self.pipelines.bindings().bind(&self.device, resources)
     }
 }
 

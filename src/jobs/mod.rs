@@ -1,5 +1,7 @@
 //! Named threads for long work.
 
+pub mod live;
+
 use std::any::Any;
 
 /// Runs `work` on the thread that owns all learning work, and waits for it.

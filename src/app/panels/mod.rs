@@ -7,6 +7,7 @@ use super::log::LogBuffer;
 use super::state::{AppState, Fields};
 
 mod associated;
+mod bias;
 mod display;
 mod folder_lister;
 mod go_to;
@@ -14,6 +15,7 @@ mod icons;
 mod keys_help;
 mod log;
 mod metadata;
+mod model;
 mod notice;
 mod open_menu;
 mod open_path;
@@ -68,7 +70,9 @@ pub fn show_dialogs(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mu
 
 /// The right-hand panel; its sections stand in the order in which they are reached for.
 fn show_side(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
-    let sections: [(Panel, widgets::ShowPanel); 3] = [
+    let sections: [(Panel, widgets::ShowPanel); 5] = [
+        (Panel::Model, model::show),
+        (Panel::Bias, bias::show),
         (Panel::Display, display::show),
         (Panel::Associated, associated::show),
         (Panel::Metadata, metadata::show),

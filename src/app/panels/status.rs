@@ -3,9 +3,11 @@
 
 use egui::{Align, Label, Layout, Rect, Response, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 
+use super::widgets::cut;
 use crate::app::command::Command;
 use crate::app::state::{AppState, Fields};
 use crate::geometry::{Magnification, Mpp, SlidePoint};
+use crate::jobs::live::ComputeDevice;
 
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
@@ -26,6 +28,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, _: &mut Vec<Command>)
         ui.separator();
         colour(ui, state.cursor_rgb);
         ui.separator();
+        live(ui, state);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if room > ROOM_FOR_CACHE {
                 cache(ui, state);
@@ -136,6 +139,41 @@ fn colour(ui: &mut Ui, rgb: Option<[u8; 3]>) {
         "Stored colour under the pointer: red, green, blue",
     );
     ui.spacing_mut().item_spacing.x = 10.0;
+}
+
+/// The model's work: class under the pointer, tiles waiting and a second, and on what.
+fn live(ui: &mut Ui, state: &AppState) {
+    let overlay = &state.overlay;
+    if overlay.facts().is_none() {
+        return;
+    }
+    let under = match &overlay.under_pointer {
+        Some((class, probability)) => {
+            format!("{:<14} {:>3.0} %", cut(class, 13), probability * 100.0)
+        }
+        None => format!("{:<14} {:>3} %", "–", "–"),
+    };
+    fixed(ui, under, "Class under the pointer, and its probability");
+    let status = &overlay.status;
+    let work = match status.waiting {
+        0 => format!("{:<11}", "analysed"),
+        waiting => format!("{:<11}", format!("{} to do", waiting.min(99_999))),
+    };
+    let device = match overlay.device {
+        Some(ComputeDevice::Wgpu) => "graphics card",
+        _ => "processor",
+    };
+    let hover = format!(
+        "Analysis on the {device}: {:.0} tiles a second, {} encoded, {} decoded; {} MiB of features \
+         and {} MiB of scores kept",
+        status.tiles_per_s,
+        status.encoded,
+        status.decoded,
+        status.feature_bytes / MIB,
+        status.score_bytes / MIB
+    );
+    fixed(ui, work, &hover);
+    ui.separator();
 }
 
 fn cache(ui: &mut Ui, state: &AppState) {

@@ -18,12 +18,22 @@ const QUARTER_TURN: f64 = std::f64::consts::FRAC_PI_2;
 const SAME_MAGNIFICATION: f64 = 0.005;
 
 /// Below these widths a group of buttons folds into a menu, points.
-const ROOM_FOR_PANELS: f32 = 930.0;
+const ROOM_FOR_PANELS: f32 = 1060.0;
 const ROOM_FOR_ZOOM: f32 = 800.0;
 const ROOM_FOR_TURNS: f32 = 570.0;
 
 /// The panels that have a button.
-const PANELS: [(Panel, &str, &str); 4] = [
+const PANELS: [(Panel, &str, &str); 6] = [
+    (
+        Panel::Model,
+        "Model",
+        "The model, and how its overlay looks",
+    ),
+    (
+        Panel::Bias,
+        "Dials",
+        "Attention bias of each class, and areas",
+    ),
     (Panel::Metadata, "Info", "What the slide says about itself"),
     (
         Panel::Associated,

@@ -96,16 +96,23 @@ pub struct Engine<M: LiveModel> {
 }
 
 impl<M: LiveModel> Engine<M> {
-    /// Nothing asked for yet. `fill_um` as in [`crate::segment::Settings`]; `ranks`: which class
+    /// Nothing asked for yet; maps go to `shared`. `fill_um` as in [`crate::segment::Settings`]; `ranks`: which class
     /// stays visible at low power.
-    pub fn new(model: M, fusion: Fusion, ranks: Ranks, fill_um: f64, limits: Limits) -> Self {
+    pub fn new(
+        model: M,
+        fusion: Fusion,
+        ranks: Ranks,
+        fill_um: f64,
+        limits: Limits,
+        shared: SharedLayers,
+    ) -> Self {
         Self {
             model,
             fusion,
             ranks,
             fill_um,
             limits,
-            shared: SharedLayers::default(),
+            shared,
             wish: Wish::default(),
             stamp: 1,
             sheets: HashMap::new(),

@@ -94,6 +94,7 @@ fn engine(limits: Limits) -> Engine<Biased> {
         Ranks::by_rarity(&[3.0, 2.0, 1.0]),
         FILL_UM,
         limits,
+        SharedLayers::default(),
     )
 }
 
@@ -225,6 +226,7 @@ fn a_pinned_overlay_is_the_slides_label_map_with_a_real_network() {
         ranks,
         FILL_UM,
         Limits::default(),
+        SharedLayers::default(),
     );
     let total = model.bias.total();
     engine.ask(wish(

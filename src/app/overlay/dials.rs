@@ -1,0 +1,199 @@
+//! The dials: what a user adds to each class, with its history.
+
+use crate::model::dfa::ClassBias;
+
+/// Steps that can be undone.
+const MOST_STEPS: usize = 200;
+
+/// Which dials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DialSet {
+    /// The attention bias of Dynamic Focal Attention.
+    Bias,
+    /// Added to the scores themselves after the network, z_c + τ_c: no part of it.
+    Output,
+}
+
+/// To what dials go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetTo {
+    /// The bias that was learned.
+    Learned,
+    /// The bias that training began with.
+    Prior,
+    /// No bias at all.
+    Zero,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Values {
+    bias: Vec<f32>,
+    output: Vec<f32>,
+}
+
+/// What the user added, and what it was before.
+#[derive(Debug, Clone, Default)]
+pub struct Dials {
+    now: Values,
+    undo: Vec<Values>,
+    redo: Vec<Values>,
+}
+
+impl Dials {
+    /// Nothing added to so many classes.
+    pub fn new(classes: usize) -> Self {
+        Self {
+            now: Values {
+                bias: vec![0.0; classes],
+                output: vec![0.0; classes],
+            },
+            ..Self::default()
+        }
+    }
+
+    /// What is added, by class.
+    pub fn values(&self, dials: DialSet) -> &[f32] {
+        match dials {
+            DialSet::Bias => &self.now.bias,
+            DialSet::Output => &self.now.output,
+        }
+    }
+
+    /// Turns a dial; `held`: as part of the turn before.
+    pub fn turn(&mut self, dials: DialSet, class: usize, to: f32, held: bool) {
+        let before = self.now.clone();
+        let values = match dials {
+            DialSet::Bias => &mut self.now.bias,
+            DialSet::Output => &mut self.now.output,
+        };
+        if let (Some(value), true) = (values.get_mut(class), to.is_finite()) {
+            *value = to;
+        }
+        if self.now != before && !held {
+            self.note(before);
+        }
+    }
+
+    /// Puts one class or all back; output offsets go back to none with them.
+    pub fn reset(&mut self, to: ResetTo, class: Option<usize>, bias: &ClassBias) {
+        let before = self.now.clone();
+        let parts = bias.prior().iter().zip(bias.learned());
+        let targets = parts.map(|(prior, learned)| match to {
+            ResetTo::Learned => 0.0,
+            ResetTo::Prior => -learned,
+            ResetTo::Zero => -(prior + learned),
+        });
+        for (index, target) in targets.enumerate() {
+            if class.is_none_or(|class| class == index) {
+                self.now.bias[index] = target;
+                self.now.output[index] = 0.0;
+            }
+        }
+        if self.now != before {
+            self.note(before);
+        }
+    }
+
+    /// Takes the last turn back.
+    pub fn undo(&mut self) {
+        if let Some(before) = self.undo.pop() {
+            self.redo.push(std::mem::replace(&mut self.now, before));
+        }
+    }
+
+    /// Turns again what was taken back.
+    pub fn redo(&mut self) {
+        if let Some(after) = self.redo.pop() {
+            self.undo.push(std::mem::replace(&mut self.now, after));
+        }
+    }
+
+    /// Whether there is something to undo, and to redo.
+    pub fn history(&self) -> (bool, bool) {
+        (!self.undo.is_empty(), !self.redo.is_empty())
+    }
+
+    /// b as the decoder gets it: prior, learned part and dials, centred.
+    pub fn total(&self, bias: &ClassBias) -> Vec<f32> {
+        let parts = bias.prior().iter().zip(bias.learned()).zip(&self.now.bias);
+        let sum: Vec<f32> = parts
+            .map(|((prior, learned), dial)| prior + learned + dial)
+            .collect();
+        let mean = sum.iter().sum::<f32>() / sum.len().max(1) as f32;
+        sum.iter().map(|value| value - mean).collect()
+    }
+
+    fn note(&mut self, before: Values) {
+        self.redo.clear();
+        self.undo.push(before);
+        if self.undo.len() > MOST_STEPS {
+            self.undo.remove(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bias() -> ClassBias {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let bias = ClassBias::new(&names, &[0.5, 0.0, -0.5]).unwrap();
+        bias.trained_to(&[1.0, -0.5, -0.5]).unwrap()
+    }
+
+    fn near(a: &[f32], b: [f32; 3]) -> bool {
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+    }
+
+    #[test]
+    fn all_dials_by_the_same_amount_change_nothing() {
+        let mut dials = Dials::new(3);
+        assert!(near(&dials.total(&bias()), [1.0, -0.5, -0.5]));
+        for class in 0..3 {
+            dials.turn(DialSet::Bias, class, 1.75, false);
+        }
+        assert!(near(&dials.total(&bias()), [1.0, -0.5, -0.5]));
+        dials.turn(DialSet::Bias, 0, 4.75, false);
+        assert!(near(&dials.total(&bias()), [3.0, -1.5, -1.5]));
+    }
+
+    #[test]
+    fn dials_go_back_to_learned_prior_and_zero() {
+        let mut dials = Dials::new(3);
+        dials.turn(DialSet::Bias, 1, 2.0, false);
+        dials.reset(ResetTo::Prior, None, &bias());
+        assert!(near(&dials.total(&bias()), [0.5, 0.0, -0.5]));
+        dials.reset(ResetTo::Zero, None, &bias());
+        assert!(near(&dials.total(&bias()), [0.0; 3]));
+        dials.reset(ResetTo::Learned, None, &bias());
+        assert!(near(&dials.total(&bias()), [1.0, -0.5, -0.5]));
+        dials.turn(DialSet::Bias, 1, 2.0, false);
+        dials.turn(DialSet::Bias, 2, 1.0, false);
+        dials.reset(ResetTo::Learned, Some(1), &bias());
+        assert_eq!(dials.values(DialSet::Bias), [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_held_dial_is_one_step_and_steps_go_both_ways() {
+        let mut dials = Dials::new(3);
+        assert_eq!(dials.history(), (false, false));
+        for (step, to) in [0.1, 0.5, 0.9].into_iter().enumerate() {
+            dials.turn(DialSet::Bias, 0, to, step > 0);
+        }
+        dials.turn(DialSet::Output, 2, -1.0, false);
+        dials.undo();
+        assert_eq!(dials.values(DialSet::Output), [0.0; 3]);
+        dials.undo();
+        assert_eq!(
+            (dials.values(DialSet::Bias), dials.history()),
+            (&[0.0; 3][..], (false, true))
+        );
+        dials.redo();
+        assert_eq!(dials.values(DialSet::Bias), [0.9, 0.0, 0.0]);
+        dials.turn(DialSet::Bias, 1, 3.0, false);
+        assert_eq!(dials.history(), (true, false));
+        dials.turn(DialSet::Bias, 1, f32::NAN, false);
+        assert_eq!(dials.values(DialSet::Bias)[1], 3.0);
+    }
+}

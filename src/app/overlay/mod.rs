@@ -1,0 +1,172 @@
+//! The overlay as the window knows it: which model, which map, which dials, how it looks.
+
+mod dials;
+mod work;
+
+pub use dials::{DialSet, Dials, ResetTo};
+
+use std::sync::Arc;
+
+use crate::geometry::Magnification;
+use crate::gpu::overlay::OverlayStyle;
+use crate::jobs::live::{ComputeDevice, LiveModelFacts, LiveThread, ModelState};
+use crate::segment::live::{Analysis, LiveStatus, MAGNIFICATIONS};
+
+/// At which magnification a view is analysed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnalysisMode {
+    /// At the one nearest to the view's own, with the context of the one a factor of 4 coarser.
+    #[default]
+    Follow,
+    /// At one, whatever the view's; its place in [`MAGNIFICATIONS`].
+    Pinned(u8),
+}
+
+impl AnalysisMode {
+    /// The map for a view at which a screen px covers `um_per_screen_px`, of the magnifications that
+    /// there are; `None` where that one is not among them.
+    pub fn analysis(self, available: &[Magnification], um_per_screen_px: f64) -> Option<Analysis> {
+        let place = |magnification: &Magnification| {
+            MAGNIFICATIONS
+                .iter()
+                .position(|m| m == magnification)
+                .map(|at| at as u8)
+        };
+        let has = |scale: u8| available.iter().filter_map(place).any(|at| at == scale);
+        match self {
+            Self::Pinned(scale) => has(scale).then_some(Analysis::Plain(scale)),
+            Self::Follow => {
+                let away = |m: &Magnification| (m.mpp() / um_per_screen_px).log2().abs();
+                let nearest = available
+                    .iter()
+                    .min_by(|a, b| away(a).total_cmp(&away(b)))?;
+                let fused = Analysis::Fused(place(nearest)?);
+                match fused.context().is_some_and(has) {
+                    true => Some(fused),
+                    false => Some(Analysis::Plain(fused.scale())),
+                }
+            }
+        }
+    }
+}
+
+/// What is asked of the overlay; part of [`super::command::Command`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum OverlayCommand {
+    /// Open a model in place of the present one.
+    OpenModel(crate::jobs::live::ModelChoice),
+    /// Ask the desktop for a weights file.
+    ChooseModel,
+    /// Stop analysing and give the model up.
+    CloseModel,
+    /// Show or hide the overlay; the analysis stops while it is hidden.
+    Show(bool),
+    /// Analyse at other magnifications.
+    SetMode(AnalysisMode),
+    /// Change how the overlay looks.
+    SetStyle(Box<OverlayStyle>),
+    /// Have heat maps show the probability of one class, or of each px's own.
+    ShowProbability(Option<usize>),
+    /// Show or hide a class.
+    ShowClass(usize, bool),
+    /// Turn a dial to a value. While it is held, the turns are one step to undo.
+    Turn {
+        /// Bias or output offsets.
+        dials: DialSet,
+        /// The class.
+        class: usize,
+        /// Its value.
+        to: f32,
+        /// Whether the dial was held already.
+        held: bool,
+    },
+    /// Put dials back, one class or all.
+    Reset(ResetTo, Option<usize>),
+    /// Take the last turn back.
+    Undo,
+    /// Turn again what was taken back.
+    Redo,
+}
+
+/// Areas of the classes, mm².
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Areas {
+    /// Within the field.
+    pub field_mm2: Vec<f64>,
+    /// How much of the field was looked at, 0–1.
+    pub field_known: f64,
+    /// In all that was analysed of the slide.
+    pub slide_mm2: Vec<f64>,
+    /// Those of the field when dials were last put back, to tell the change.
+    pub before_mm2: Vec<f64>,
+}
+
+/// Everything the window knows of the overlay.
+#[derive(Default)]
+pub struct OverlayState {
+    /// The model at work.
+    pub live: Option<Arc<LiveThread>>,
+    /// How far it is opened.
+    pub model: Option<ModelState>,
+    /// What computes, by the user's wish or the adapter.
+    pub device: Option<ComputeDevice>,
+    /// Whether the overlay is shown.
+    pub shown: bool,
+    /// Whether it is hidden for as long as a key is held.
+    pub peeking: bool,
+    /// At which magnification views are analysed.
+    pub mode: AnalysisMode,
+    /// How it looks.
+    pub style: OverlayStyle,
+    /// The class whose probability heat maps show; none: that of the px's own class.
+    pub shown_class: Option<usize>,
+    /// What the user turned.
+    pub dials: Dials,
+    /// How far the work is.
+    pub status: LiveStatus,
+    /// Areas of the active view.
+    pub areas: Areas,
+    /// Why the active slide is not analysed, in words.
+    pub reason: Option<String>,
+    /// Class and its probability under the pointer.
+    pub under_pointer: Option<(String, f32)>,
+}
+
+impl OverlayState {
+    /// What is known of the model, once it is ready.
+    pub fn facts(&self) -> Option<&Arc<LiveModelFacts>> {
+        match &self.model {
+            Some(ModelState::Ready(facts)) => Some(facts),
+            _ => None,
+        }
+    }
+
+    /// Whether there is an overlay to draw now.
+    pub fn is_drawn(&self) -> bool {
+        self.shown && !self.peeking && self.facts().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_magnification_is_followed_and_context_used_where_there_is_one() {
+        let follow = |available: &[Magnification], um| AnalysisMode::Follow.analysis(available, um);
+        let all = &MAGNIFICATIONS;
+        assert_eq!(follow(all, 0.25), Some(Analysis::Fused(0)));
+        assert_eq!(follow(all, 0.1), Some(Analysis::Fused(0)));
+        assert_eq!(follow(all, 0.6), Some(Analysis::Fused(1)));
+        assert_eq!(follow(all, 1.2), Some(Analysis::Plain(2)));
+        assert_eq!(follow(all, 40.0), Some(Analysis::Plain(3)));
+        // A 20x slide has no 40x map; one without 5x no context for it.
+        assert_eq!(follow(&all[1..3], 0.25), Some(Analysis::Plain(1)));
+        assert_eq!(follow(&[], 1.0), None);
+        assert_eq!(AnalysisMode::Pinned(0).analysis(&all[1..], 0.25), None);
+        assert_eq!(
+            AnalysisMode::Pinned(2).analysis(all, 9.0),
+            Some(Analysis::Plain(2))
+        );
+    }
+}

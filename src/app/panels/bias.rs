@@ -1,0 +1,276 @@
+//! The dials: what each class's attention bias is made of, and what the tissue answers.
+
+use egui::{Button, RichText, Slider, Ui};
+
+use super::widgets::{fixed_width_label, section_end, section_title};
+use crate::app::command::{Command, Panel};
+use crate::app::overlay::{DialSet, OverlayCommand, OverlayState, ResetTo};
+use crate::app::state::{AppState, Fields};
+use crate::jobs::live::LiveModelFacts;
+
+/// How far a dial turns to both sides.
+const BIAS_RANGE: f32 = 6.0;
+
+/// How far an output offset goes to both sides, logits.
+const OUTPUT_RANGE: f32 = 4.0;
+
+/// Draws the section.
+pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command>) {
+    section_title(ui, "Attention dials", Panel::Bias, out);
+    let Some(facts) = state.overlay.facts() else {
+        ui.label(RichText::new("Open a model first: every class gets a dial.").weak());
+        section_end(ui);
+        return;
+    };
+    let mut asked = Vec::new();
+    explain(ui);
+    for class in 0..facts.card.classes.len() {
+        ui.push_id(class, |ui| {
+            dial(ui, facts, &state.overlay, class, &mut asked)
+        });
+    }
+    ui.add_space(4.0);
+    resets(ui, &state.overlay, &mut asked);
+    latency(ui, &state.overlay);
+    ui.add_space(6.0);
+    output_offsets(ui, facts, &state.overlay, &mut asked);
+    out.extend(asked.into_iter().map(Command::Overlay));
+    section_end(ui);
+}
+
+fn explain(ui: &mut Ui) {
+    let text = "How much attention each class gets, beside the others: turning all dials by the \
+                same amount changes nothing.";
+    ui.label(RichText::new(text).small().weak());
+    ui.add_space(4.0);
+}
+
+fn dial(
+    ui: &mut Ui,
+    facts: &LiveModelFacts,
+    overlay: &OverlayState,
+    class: usize,
+    asked: &mut Vec<OverlayCommand>,
+) {
+    let name = &facts.card.classes[class].name;
+    ui.horizontal(|ui| {
+        let [r, g, b, _] = overlay
+            .style
+            .palette
+            .get(class)
+            .copied()
+            .unwrap_or([128; 4]);
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(12.0, 12.0), egui::Sense::hover());
+        ui.painter()
+            .rect_filled(rect, 2.0, egui::Color32::from_rgb(r, g, b));
+        ui.label(RichText::new(name).strong());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.label(RichText::new(area_text(overlay, class)).small().monospace());
+        });
+    });
+    turn(
+        ui,
+        overlay,
+        class,
+        DialSet::Bias,
+        BIAS_RANGE,
+        &format!("Attention of {name}"),
+        asked,
+    );
+    let (prior, learned) = (facts.bias.prior()[class], facts.bias.learned()[class]);
+    let total = overlay.dials.total(&facts.bias)[class];
+    let text = format!("prior {prior:+.2}  learned {learned:+.2}  in use {total:+.2}");
+    ui.label(RichText::new(text).small().weak().monospace());
+    ui.add_space(3.0);
+}
+
+fn turn(
+    ui: &mut Ui,
+    overlay: &OverlayState,
+    class: usize,
+    dials: DialSet,
+    range: f32,
+    name: &str,
+    asked: &mut Vec<OverlayCommand>,
+) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(60.0);
+        let mut value = overlay
+            .dials
+            .values(dials)
+            .get(class)
+            .copied()
+            .unwrap_or(0.0);
+        let slider = Slider::new(&mut value, -range..=range).fixed_decimals(2);
+        let slider = slider.clamping(egui::SliderClamping::Edits);
+        let response = ui.add(slider).accessible_name(name);
+        if response.changed() {
+            // A drag is one step to undo: all but its first change belong to it.
+            let held = response.dragged() && !response.drag_started() && already(ui, &response);
+            asked.push(OverlayCommand::Turn {
+                dials,
+                class,
+                to: value,
+                held,
+            });
+        }
+        note_drag(ui, &response);
+        if response.double_clicked() {
+            asked.push(OverlayCommand::Turn {
+                dials,
+                class,
+                to: 0.0,
+                held: false,
+            });
+        }
+    });
+}
+
+/// Whether the drag under way has turned its dial before.
+fn already(ui: &Ui, response: &egui::Response) -> bool {
+    ui.data(|data| data.get_temp::<bool>(response.id))
+        .unwrap_or(false)
+}
+
+fn note_drag(ui: &Ui, response: &egui::Response) {
+    let turned = response.dragged() && (response.changed() || already(ui, response));
+    ui.data_mut(|data| data.insert_temp(response.id, turned));
+}
+
+/// mm² in the field and since the dials were last put back.
+fn area_text(overlay: &OverlayState, class: usize) -> String {
+    let areas = &overlay.areas;
+    let of = |all: &[f64]| all.get(class).copied();
+    match (of(&areas.field_mm2), of(&areas.before_mm2)) {
+        (Some(now), Some(before)) => format!("{} mm² ({})", mm2(now), signed_mm2(now - before)),
+        _ => String::new(),
+    }
+}
+
+fn mm2(area: f64) -> String {
+    match area {
+        area if area >= 100.0 => format!("{area:.0}"),
+        area if area >= 1.0 => format!("{area:.2}"),
+        area => format!("{area:.4}"),
+    }
+}
+
+fn signed_mm2(area: f64) -> String {
+    let sign = if area < 0.0 { '−' } else { '+' };
+    format!("{sign}{}", mm2(area.abs()))
+}
+
+fn resets(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
+    ui.horizontal_wrapped(|ui| {
+        let (undo, redo) = overlay.dials.history();
+        for (text, hover, enabled, command) in [
+            (
+                "Undo",
+                "Take the last turn back (Ctrl+Z)",
+                undo,
+                OverlayCommand::Undo,
+            ),
+            (
+                "Redo",
+                "Turn it again (Ctrl+Shift+Z)",
+                redo,
+                OverlayCommand::Redo,
+            ),
+            (
+                "Learned",
+                "All dials to what training found",
+                true,
+                OverlayCommand::Reset(ResetTo::Learned, None),
+            ),
+            (
+                "Prior",
+                "All dials to what training began with",
+                true,
+                OverlayCommand::Reset(ResetTo::Prior, None),
+            ),
+            (
+                "Zero",
+                "No bias at all",
+                true,
+                OverlayCommand::Reset(ResetTo::Zero, None),
+            ),
+        ] {
+            if ui
+                .add_enabled(enabled, Button::new(text))
+                .on_hover_text(hover)
+                .clicked()
+            {
+                asked.push(command);
+            }
+        }
+    });
+}
+
+/// What the last turn took, beside what the field would take anew.
+fn latency(ui: &mut Ui, overlay: &OverlayState) {
+    let status = &overlay.status;
+    let text = match (status.turn_s, status.full_s) {
+        (Some(turn), Some(full)) if full > 0.0 => format!(
+            "Last turn: {:.0} ms for the field; a full run of it takes {:.1} s",
+            turn * 1000.0,
+            full
+        ),
+        _ => "Last turn: –".to_owned(),
+    };
+    ui.label(RichText::new(text).small().weak());
+    if overlay.areas.field_known > 0.0 {
+        let slide: f64 = overlay.areas.slide_mm2.iter().sum();
+        let known = overlay.areas.field_known * 100.0;
+        let text = format!(
+            "{known:.0} % of the field is analysed, {} mm² of the slide",
+            mm2(slide)
+        );
+        ui.label(RichText::new(text).small().weak());
+    }
+}
+
+fn output_offsets(
+    ui: &mut Ui,
+    facts: &LiveModelFacts,
+    overlay: &OverlayState,
+    asked: &mut Vec<OverlayCommand>,
+) {
+    let title = RichText::new("Output offsets");
+    egui::CollapsingHeader::new(title)
+        .id_salt("output")
+        .show(ui, |ui| {
+            let text =
+                "Added to the finished scores of a class. These are thresholds, not attention.";
+            ui.label(RichText::new(text).small().weak());
+            for (class, label) in facts.card.classes.iter().enumerate() {
+                ui.push_id(("output", class), |ui| {
+                    fixed_width_label(ui, &label.name, 120.0);
+                    let name = format!("Output offset of {}", label.name);
+                    turn(
+                        ui,
+                        overlay,
+                        class,
+                        DialSet::Output,
+                        OUTPUT_RANGE,
+                        &name,
+                        asked,
+                    );
+                });
+            }
+        });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn areas_are_said_with_their_change() {
+        assert_eq!(
+            (mm2(0.01234), mm2(3.177), mm2(1234.5)),
+            ("0.0123".into(), "3.18".into(), "1234".into())
+        );
+        assert_eq!(signed_mm2(-0.5), "−0.5000");
+        assert_eq!(signed_mm2(2.0), "+2.00");
+    }
+}

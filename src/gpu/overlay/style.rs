@@ -1,0 +1,245 @@
+//! How an overlay looks, as plain data, and the colours that come with it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::labels::{FAILED, Texel, UNKNOWN};
+
+/// What is drawn of a region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverlayShape {
+    /// Its area.
+    #[default]
+    Fill,
+    /// Its border.
+    Outline,
+    /// Area and border.
+    Both,
+}
+
+/// Which part of a texel is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverlayContent {
+    /// The class, in its colour.
+    #[default]
+    Classes = 0,
+    /// `Texel::value` as a heat map.
+    Value = 1,
+    /// `Texel::extra` as a heat map.
+    Extra = 2,
+    /// `code`, `any` and `value` as red, green and blue, known where `extra` is not 0. Has no
+    /// outlines.
+    Colours = 3,
+}
+
+impl OverlayContent {
+    /// Whether a texel says something; where it does not, the next layer shows.
+    pub fn is_known(self, texel: Texel) -> bool {
+        match self {
+            Self::Colours => texel.extra != 0,
+            _ => texel.code != UNKNOWN,
+        }
+    }
+}
+
+/// How an overlay is shown. Turning any of it costs a few uniforms: no page is copied again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OverlayStyle {
+    /// Of areas, 0 to 1. Outlines are opaque; at 0 nothing is drawn, not even these.
+    pub opacity: f32,
+    /// Areas, borders or both.
+    pub shape: OverlayShape,
+    /// Width of outlines, screen px; 1 to 4 look well.
+    pub outline_px: f32,
+    /// Which part of a texel is drawn.
+    pub content: OverlayContent,
+    /// Colour and visibility of each class: sRGB, and an alpha that the opacity is multiplied with.
+    /// Classes with alpha 0 and those beyond its end are hidden.
+    pub palette: Vec<[u8; 4]>,
+    /// Draws on coarser levels the class that is to stay visible, not the most frequent one.
+    pub show_any: bool,
+    /// Whether what is provisional is hatched.
+    pub mark_provisional: bool,
+    /// Where the layers of before end and those of now begin, as a share of the viewport's width.
+    pub swipe: Option<f32>,
+}
+
+impl Default for OverlayStyle {
+    fn default() -> Self {
+        Self {
+            opacity: 0.45,
+            shape: OverlayShape::Fill,
+            outline_px: 2.0,
+            content: OverlayContent::Classes,
+            palette: default_palette().map(|[r, g, b]| [r, g, b, 255]).to_vec(),
+            show_any: false,
+            mark_provisional: true,
+            swipe: None,
+        }
+    }
+}
+
+/// How much of a class's colour is left in its outline: dark enough for pink, white and yellow.
+const OUTLINE_LIGHT: f32 = 0.62;
+
+impl OverlayStyle {
+    /// Whether there is anything to draw.
+    pub fn is_visible(&self) -> bool {
+        self.opacity > 0.0
+    }
+
+    /// Of areas, within 0 to 1.
+    pub(super) fn fill_opacity(&self) -> f32 {
+        self.opacity.clamp(0.0, 1.0)
+    }
+
+    pub(super) fn has_fill(&self) -> bool {
+        self.shape != OverlayShape::Outline || self.content == OverlayContent::Colours
+    }
+
+    /// Half the width of outlines, screen px; `None` where there are none.
+    pub(super) fn outline_reach_px(&self) -> Option<f32> {
+        let outlined = self.shape != OverlayShape::Fill && self.content != OverlayContent::Colours;
+        outlined.then(|| self.outline_px.clamp(1.0, 16.0) / 2.0)
+    }
+
+    /// Whether a class is shown.
+    pub fn shows(&self, code: u8) -> bool {
+        let colour = self.palette.get(usize::from(code));
+        code < FAILED && colour.is_some_and(|colour| colour[3] > 0)
+    }
+
+    /// The shader's `colours`: 256 of areas, by class or by value, then 256 of outlines by class,
+    /// transparent where the class is not shown. RGBA, red in the lowest byte.
+    pub(super) fn colours(&self) -> Vec<u32> {
+        let is_heat = matches!(self.content, OverlayContent::Value | OverlayContent::Extra);
+        let area = |index: u8| match self.palette.get(usize::from(index)) {
+            _ if is_heat => opaque(heat_rgb(index)),
+            Some(colour) => *colour,
+            None => [0; 4],
+        };
+        let line = |code: u8| match self.palette.get(usize::from(code)) {
+            Some([r, g, b, _]) if self.shows(code) => {
+                opaque([*r, *g, *b].map(|v| (f32::from(v) * OUTLINE_LIGHT).round() as u8))
+            }
+            _ => [0; 4],
+        };
+        let (areas, lines) = ((0..=u8::MAX).map(area), (0..=u8::MAX).map(line));
+        areas.chain(lines).map(u32::from_le_bytes).collect()
+    }
+}
+
+fn opaque([r, g, b]: [u8; 3]) -> [u8; 4] {
+    [r, g, b, 255]
+}
+
+/// Eight colours that all kinds of colour vision tell apart and that stand out from pink and
+/// violet tissue, then the same once more darker. Okabe & Ito, Color Universal Design (2008), in
+/// another order, with a light grey for their black, which looks like ink on a slide.
+pub fn default_palette() -> [[u8; 3]; 16] {
+    const FIRST: [[u8; 3]; 8] = [
+        [0, 158, 115],
+        [240, 228, 66],
+        [0, 114, 178],
+        [230, 159, 0],
+        [86, 180, 233],
+        [213, 94, 0],
+        [204, 121, 167],
+        [187, 187, 187],
+    ];
+    let darker = |v: u8| (u16::from(v) * 5 / 9) as u8;
+    std::array::from_fn(|n| match FIRST.get(n) {
+        Some(colour) => *colour,
+        None => FIRST[n - FIRST.len()].map(darker),
+    })
+}
+
+/// Colour of a heat map, 0 the least: viridis (Smith & van der Walt, matplotlib 2.0), whose steps
+/// look alike and grow lighter, for the colour-blind too. From nine of its colours, straight
+/// between them.
+pub fn heat_rgb(value: u8) -> [u8; 3] {
+    const VIRIDIS: [[u8; 3]; 9] = [
+        [68, 1, 84],
+        [71, 44, 122],
+        [59, 81, 139],
+        [44, 113, 142],
+        [33, 144, 141],
+        [39, 173, 129],
+        [92, 200, 99],
+        [170, 220, 50],
+        [253, 231, 37],
+    ];
+    let at = f32::from(value) / 255.0 * 8.0;
+    let first = (at as usize).min(7);
+    let part = at - first as f32;
+    std::array::from_fn(|c| {
+        let (low, high) = (VIRIDIS[first][c], VIRIDIS[first + 1][c]);
+        (f32::from(low) * (1.0 - part) + f32::from(high) * part).round() as u8
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linear([r, g, b]: [u8; 3]) -> [f64; 3] {
+        [r, g, b].map(|v| (f64::from(v) / 255.0).powf(2.2))
+    }
+
+    /// As seen without one kind of cone: Viénot, Brettel & Mollon, Color Res Appl 24 (1999).
+    fn seen(rgb: [u8; 3], without_green: bool) -> [f64; 3] {
+        let [r, g, b] = linear(rgb);
+        let (red, blue) = if without_green {
+            (0.29275 * r + 0.70725 * g, -0.02234 * r + 0.02234 * g + b)
+        } else {
+            (0.11238 * r + 0.88762 * g, 0.00401 * r - 0.00401 * g + b)
+        };
+        [red, red, blue].map(|v| v.max(0.0).powf(1.0 / 2.2) * 255.0)
+    }
+
+    #[test]
+    fn the_first_classes_are_told_apart_by_the_colour_blind() {
+        let palette = &default_palette()[..8];
+        for without_green in [false, true] {
+            for (n, one) in palette.iter().enumerate() {
+                for other in &palette[..n] {
+                    let pair = [*one, *other].map(|rgb| seen(rgb, without_green));
+                    let apart: f64 = (0..3).map(|c| (pair[0][c] - pair[1][c]).powi(2)).sum();
+                    assert!(
+                        apart.sqrt() > 25.0,
+                        "{one:?} and {other:?}: {}",
+                        apart.sqrt()
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_heat_map_grows_lighter_in_even_steps() {
+        let light = |value: u8| {
+            let [r, g, b] = linear(heat_rgb(value));
+            (0.2126 * r + 0.7152 * g + 0.0722 * b).cbrt()
+        };
+        let steps: Vec<f64> = (1..=255).map(|v| light(v) - light(v - 1)).collect();
+        assert!(steps.iter().all(|step| *step > -0.004), "{steps:?}");
+        let eighths = (0..8).map(|n| light(n * 31 + 31) - light(n * 31));
+        assert!(eighths.clone().all(|step| (0.05..0.13).contains(&step)));
+    }
+
+    #[test]
+    fn hidden_classes_have_no_outline_and_codes_no_colour() {
+        let style = OverlayStyle {
+            palette: vec![[200, 100, 50, 255], [1, 2, 3, 0]],
+            ..OverlayStyle::default()
+        };
+        let colours = style.colours();
+        assert_eq!(colours.len(), 512);
+        assert_eq!(colours[0].to_le_bytes(), [200, 100, 50, 255]);
+        assert_eq!(colours[256].to_le_bytes(), [124, 62, 31, 255]);
+        assert_eq!((colours[257], colours[256 + 2], colours[511]), (0, 0, 0));
+        assert!(style.shows(0) && !style.shows(1) && !style.shows(2) && !style.shows(FAILED));
+    }
+}
