@@ -3,13 +3,27 @@
 //! What a network says of a slide and what others said of it before come in this one form, which
 //! the overlay draws and comparisons read.
 
+mod class_table;
+mod code_as_grey;
+mod error;
+mod file;
+#[cfg(test)]
+mod file_tests;
 mod page;
+mod place;
+mod png_codes;
 mod pyramid;
 mod raster;
+mod source;
+mod tiff_codes;
 
+pub use class_table::ClassTable;
+pub use error::LabelError;
+pub use file::LabelFile;
 pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
 pub use pyramid::{LabelPyramid, Ranks};
 pub use raster::{PAGE_PX, PageId, Raster};
+pub use source::LabelSource;
 
 /// A class of a label raster.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -175,6 +175,13 @@ impl LabelPyramid {
     }
 }
 
+/// Writes a page, reduced to a quarter, to its place in its parent.
+pub(super) fn reduce_page(parent: &mut Page, id: PageId, child: &Page, ranks: &Ranks) {
+    let half = PAGE_PX / 2;
+    let quarter = |index: u32| (index % 2) * half..(index % 2 + 1) * half;
+    reduce_into(parent, &quarter(id.col), &quarter(id.row), child, ranks);
+}
+
 /// Fills columns `x` and rows `y` of a parent with what they are in its child, four px as one.
 fn reduce_into(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page, ranks: &Ranks) {
     let half = PAGE_PX / 2;

@@ -7,7 +7,7 @@ pub use dials::{DialSet, Dials, ResetTo};
 
 use std::sync::Arc;
 
-use crate::geometry::Magnification;
+use crate::geometry::{Magnification, SlideRect};
 use crate::gpu::overlay::OverlayStyle;
 use crate::jobs::live::{ComputeDevice, LiveModelFacts, LiveThread, ModelState};
 use crate::segment::live::{Analysis, LiveStatus, MAGNIFICATIONS};
@@ -97,8 +97,11 @@ pub struct Areas {
     pub field_known: f64,
     /// In all that was analysed of the slide.
     pub slide_mm2: Vec<f64>,
-    /// Those of the field when dials were last put back, to tell the change.
-    pub before_mm2: Vec<f64>,
+    /// Those of the field when dials were last put back or the field was reached, to tell the
+    /// change; none until all of the field is known.
+    pub before_mm2: Option<Vec<f64>>,
+    /// The field that they are of, level-0 px of the slide.
+    pub field: Option<(u64, SlideRect)>,
 }
 
 /// Everything the window knows of the overlay.

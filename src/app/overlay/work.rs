@@ -50,7 +50,7 @@ impl App {
             OverlayCommand::Reset(to, class) => {
                 if let Some(facts) = overlay.facts().cloned() {
                     overlay.dials.reset(to, class, &facts.bias);
-                    overlay.areas.before_mm2 = overlay.areas.field_mm2.clone();
+                    overlay.areas.before_mm2 = None;
                 }
             }
             OverlayCommand::Undo => overlay.dials.undo(),
@@ -348,11 +348,19 @@ impl App {
         areas.field_mm2 = field_mm2;
         areas.field_known = field_known;
         areas.slide_mm2 = slide_mm2;
-        if areas.before_mm2.len() != areas.field_mm2.len() {
-            areas.before_mm2 = areas.field_mm2.clone();
+        let field = Some((key.slide, seen));
+        if areas.field != field {
+            areas.field = field;
+            areas.before_mm2 = None;
+        }
+        if areas.before_mm2.is_none() && field_known > ALL_KNOWN {
+            areas.before_mm2 = Some(areas.field_mm2.clone());
         }
     }
 }
+
+/// A field of which at least so much was looked at is known: cells at its edge may be cut.
+const ALL_KNOWN: f64 = 0.999;
 
 /// One map as the overlay pass looks pages up.
 pub struct LayerPages {

@@ -141,8 +141,10 @@ fn note_drag(ui: &Ui, response: &egui::Response) {
 fn area_text(overlay: &OverlayState, class: usize) -> String {
     let areas = &overlay.areas;
     let of = |all: &[f64]| all.get(class).copied();
-    match (of(&areas.field_mm2), of(&areas.before_mm2)) {
+    let before = areas.before_mm2.as_deref().and_then(of);
+    match (of(&areas.field_mm2), before) {
         (Some(now), Some(before)) => format!("{} mm² ({})", mm2(now), signed_mm2(now - before)),
+        (Some(now), None) => format!("{} mm²", mm2(now)),
         _ => String::new(),
     }
 }

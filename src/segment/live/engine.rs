@@ -478,11 +478,43 @@ impl<M: LiveModel> Engine<M> {
                 cells.entry(layer).or_default().extend(touched);
             }
         }
+        let queued: HashSet<TileKey> = self.queue.iter().copied().collect();
         for (layer, cells) in cells {
             for cell in cells {
-                self.show_cell(layer, cell);
+                if !self.is_waiting(layer, cell, &queued) {
+                    self.show_cell(layer, cell);
+                }
             }
         }
+    }
+
+    /// Whether a cell had better wait: something is shown of it, and tiles with a say on it are on
+    /// their way. Otherwise it would be made anew for each of them.
+    fn is_waiting(&self, layer: LayerKey, cell: (u32, u32), queued: &HashSet<TileKey>) -> bool {
+        let (slide, fine) = (layer.slide, layer.analysis.scale());
+        let Some(sheet) = self.sheets.get(&(slide, fine)) else {
+            return false;
+        };
+        let place = sheet.place(cell);
+        let shared = self.shared.lock();
+        let published = shared.get(&layer);
+        let page = published.and_then(|published| published.pyramid.peek(place.page));
+        if page.is_none_or(|page| page.stamp(place.block) == NO_STAMP) {
+            return false;
+        }
+        drop(shared);
+        let scales = layer.analysis.context().into_iter().chain([fine]);
+        scales.into_iter().any(|scale| {
+            let Some(of_scale) = self.sheets.get(&(slide, scale)) else {
+                return false;
+            };
+            let (x, y) = px_of(of_scale, sheet, sheet.cell(cell));
+            let columns = asked(&of_scale.grid, &x, of_scale.grid.columns());
+            let rows = asked(&of_scale.grid, &y, of_scale.grid.rows());
+            let mut tiles =
+                rows.flat_map(|row| columns.clone().map(move |column| TileId { column, row }));
+            tiles.any(|tile| queued.contains(&TileKey { slide, scale, tile }))
+        })
     }
 
     /// The cells of all published layers that a tile touches.

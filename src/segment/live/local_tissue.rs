@@ -68,14 +68,41 @@ impl LocalTissue {
         rows: &Range<u32>,
     ) -> Result<Vec<bool>, SlideError> {
         let overview = self.overview;
+        let under = columns
+            .clone()
+            .map(|x| overview.under(mpp, x, overview.columns));
+        let under: Vec<u32> = under.collect();
         let mut near = Vec::with_capacity(columns.len() * rows.len());
+        // Many px share an overview px, and many rows a row of them.
+        let (mut line, mut of_row) = (Vec::new(), None);
         for y in rows.clone() {
             let row = overview.under(mpp, y, overview.rows);
-            for x in columns.clone() {
-                near.push(self.near(overview.under(mpp, x, overview.columns), row)?);
+            if of_row != Some(row) {
+                of_row = Some(row);
+                self.near_line(&under, row, &mut line)?;
             }
+            near.extend_from_slice(&line);
         }
         Ok(near)
+    }
+
+    fn near_line(
+        &mut self,
+        columns: &[u32],
+        row: u32,
+        line: &mut Vec<bool>,
+    ) -> Result<(), SlideError> {
+        line.clear();
+        let mut last = None;
+        for column in columns {
+            let near = match last {
+                Some((of, near)) if of == *column => near,
+                _ => self.near(*column, row)?,
+            };
+            last = Some((*column, near));
+            line.push(near);
+        }
+        Ok(())
     }
 
     /// Whether an overview px lies near tissue.

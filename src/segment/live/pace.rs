@@ -30,6 +30,8 @@ impl TilePace {
 
     /// Tiles were read and encoded.
     pub fn encoded(&mut self, tiles: usize, took: Duration) {
+        // Tiles that were new are no part of what a turn costs.
+        self.turned = None;
         self.encoded += tiles as u64;
         mix(&mut self.encode_s, tiles, took);
     }
