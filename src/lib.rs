@@ -3,6 +3,7 @@
 //! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`, and
 //! `slide`, `model` ← `segment`, `learn` ← `cli`. `files` serves all of them.
 
+pub mod annotate;
 pub mod app;
 pub mod cli;
 pub mod files;

@@ -8,9 +8,14 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use parfocal::app::camera::Camera;
 use parfocal::app::command::{CameraMove, Command, Layout, Panel};
 use parfocal::app::log::LogBuffer;
+use parfocal::app::overlay::{AnalysisMode, DialSet, Dials, OverlayCommand, ResetTo};
 use parfocal::app::state::{AppState, Fields, Notice, OpenedSlide, Pane, PaneIndex};
 use parfocal::app::{minimap, panels, theme};
 use parfocal::geometry::{LevelRegion, Mpp, ScreenSize, SlidePoint};
+use parfocal::gpu::overlay::OverlayShape;
+use parfocal::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
+use parfocal::model::dfa::ClassBias;
+use parfocal::model::dfa::weights::{ClassLabel, DecoderCard};
 use parfocal::slide::{
     AssociatedImage, LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource,
 };
@@ -161,7 +166,7 @@ fn click(harness: &mut Harness<'_, Window>, label: &str) -> Vec<Command> {
 
 #[test]
 fn every_button_of_the_toolbar_asks_for_what_it_says() {
-    let mut harness = harness(1000.0, window(Some(0.25), &[]));
+    let mut harness = harness(1100.0, window(Some(0.25), &[]));
     let camera = |step| Command::Camera(FIRST, step);
     let buttons = [
         ("Open…", Command::OpenDialog),
@@ -171,6 +176,8 @@ fn every_button_of_the_toolbar_asks_for_what_it_says() {
         ("Mirror", camera(CameraMove::Mirror)),
         ("Upright", camera(CameraMove::Upright)),
         ("Two separate views", Command::SetLayout(Layout::Split)),
+        ("Model", Command::Toggle(Panel::Model)),
+        ("Dials", Command::Toggle(Panel::Bias)),
         ("Info", Command::Toggle(Panel::Metadata)),
         ("Log", Command::Toggle(Panel::Log)),
         ("Keys and gestures", Command::Toggle(Panel::Keys)),
@@ -437,4 +444,107 @@ fn a_click_on_the_overview_moves_the_view_there() {
         !commands.is_empty() && commands.iter().all(is_middle),
         "{commands:?}"
     );
+}
+
+/// A window with a model of three classes at hand.
+fn with_model(shown: &[Panel]) -> Window {
+    let names = ["tumor", "stroma", "necrosis"].map(str::to_owned);
+    let bias = ClassBias::new(&names, &[0.5, 0.0, -0.5]).unwrap();
+    let bias = bias.trained_to(&[1.0, -0.25, -0.75]).unwrap();
+    let class = |(code, name): (u16, &String)| ClassLabel {
+        name: name.clone(),
+        code,
+        colour: [200, 40, 40],
+    };
+    let facts = LiveModelFacts {
+        choice: ModelChoice::Shipped("breast"),
+        card: DecoderCard {
+            classes: (0..).zip(&names).map(class).collect(),
+            bias: bias.clone(),
+            encoder_sha256: "e".repeat(64),
+            tile_px: 128,
+            mpp: [0.25, 2.0],
+            program: "parfocal".into(),
+            notes: BTreeMap::new(),
+        },
+        bias,
+        sha256: "d".repeat(64),
+    };
+    let mut window = window(Some(0.25), shown);
+    let overlay = &mut window.state.overlay;
+    overlay.model = Some(ModelState::Ready(Arc::new(facts)));
+    overlay.shown = true;
+    overlay.dials = Dials::new(3);
+    overlay.areas.field_mm2 = vec![0.25, 1.5, 0.0];
+    overlay.areas.before_mm2 = Some(vec![0.2, 1.5, 0.0]);
+    window
+}
+
+#[test]
+fn dials_say_what_a_bias_is_made_of_and_ask_for_turns() {
+    let mut harness = harness(1100.0, with_model(&[Panel::Bias]));
+    harness.get_by_label("prior +0.50  learned +0.50  in use +1.00");
+    harness.get_by_label("0.2500 mm² (+0.0500)");
+    let slider = harness.get_by_label("Attention of stroma");
+    assert_eq!(slider.accesskit_node().numeric_value(), Some(0.0));
+    for (label, to) in [
+        ("Learned", ResetTo::Learned),
+        ("Prior", ResetTo::Prior),
+        ("Zero", ResetTo::Zero),
+    ] {
+        let asked = click(&mut harness, label);
+        assert_eq!(
+            asked,
+            [Command::Overlay(OverlayCommand::Reset(to, None))],
+            "{label}"
+        );
+    }
+    assert!(
+        click(&mut harness, "Undo").is_empty(),
+        "there is nothing to undo"
+    );
+    harness
+        .state_mut()
+        .state
+        .overlay
+        .dials
+        .turn(DialSet::Bias, 1, 2.0, false);
+    harness.run_steps(2);
+    // The others give way: what is in use is relative.
+    harness.get_by_label("prior +0.50  learned +0.50  in use +0.33");
+    assert_eq!(
+        click(&mut harness, "Undo"),
+        [Command::Overlay(OverlayCommand::Undo)]
+    );
+}
+
+#[test]
+fn the_model_panel_says_what_it_is_for_and_how_it_is_shown() {
+    let mut harness = harness(1100.0, with_model(&[Panel::Model]));
+    let says = |harness: &Harness<'_, Window>, words: &str| {
+        harness
+            .query_all(egui_kittest::kittest::By::new().label_contains(words))
+            .count()
+            > 0
+    };
+    assert!(says(&harness, "Research use only"));
+    let asked = |command| vec![Command::Overlay(command)];
+    let pinned = AnalysisMode::Pinned(2);
+    harness.state_mut().commands.clear();
+    harness.get_all_by_label("10x").last().unwrap().click();
+    harness.run_steps(3);
+    let commands = std::mem::take(&mut harness.state_mut().commands);
+    assert_eq!(commands, asked(OverlayCommand::SetMode(pinned)));
+    let hidden = asked(OverlayCommand::ShowClass(1, false));
+    assert_eq!(click(&mut harness, "stroma"), hidden);
+    let hidden = asked(OverlayCommand::Show(false));
+    assert_eq!(click(&mut harness, "Show the overlay"), hidden);
+    let border = click(&mut harness, "Border");
+    let Some(Command::Overlay(OverlayCommand::SetStyle(style))) = border.first() else {
+        panic!("{border:?}");
+    };
+    assert_eq!(style.shape, OverlayShape::Outline);
+    harness.state_mut().state.overlay.reason = Some("no scale here".into());
+    harness.run_steps(2);
+    assert!(says(&harness, "no scale here"));
 }

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
 use parfocal::app::command::{CameraMove, Command, Layout};
+use parfocal::app::overlay::{AnalysisMode, DialSet, OverlayCommand};
 use parfocal::app::state::PaneIndex;
 use parfocal::app::{App, AppOptions, Gpu};
 use parfocal::geometry::SlidePoint;
 use parfocal::gpu::device;
+use parfocal::jobs::live::ModelChoice;
 
 const FIRST: PaneIndex = PaneIndex::First;
 const SECOND: PaneIndex = PaneIndex::Second;
@@ -45,7 +47,7 @@ impl Window {
             ..Default::default()
         });
         let harness = Harness::builder()
-            .with_size(egui::vec2(1000.0, 600.0))
+            .with_size(egui::vec2(1100.0, 600.0))
             .with_pixels_per_point(px_per_point)
             .renderer(egui_kittest::wgpu::WgpuTestRenderer::from_render_state(
                 render_state,
@@ -336,4 +338,97 @@ fn a_folder_of_nothing_opens_nothing() {
     });
     let label = "View: no slide";
     assert!(window.harness.query_by_label(label).is_some());
+}
+
+/// Bytes of the picture's first pane, without what lies on top of it at its edges.
+fn pane_px(window: &mut Window) -> Vec<u8> {
+    let picture = window.harness.render().unwrap();
+    let pane = window
+        .harness
+        .get_by_label(&window.pane_label(FIRST))
+        .rect()
+        .shrink(130.0);
+    let columns = pane.left() as u32..pane.right() as u32;
+    let rows = pane.top() as u32..pane.bottom() as u32;
+    let at = |(x, y)| picture.get_pixel(x, y).0;
+    rows.flat_map(|y| columns.clone().map(move |x| (x, y)))
+        .flat_map(at)
+        .collect()
+}
+
+fn is_analysed(window: &Window) -> bool {
+    let overlay = &window.app().state().overlay;
+    overlay.facts().is_some() && overlay.status.encoded > 0 && overlay.status.waiting == 0
+}
+
+#[test]
+fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
+    let mut window = Window::open(vec!["phantom:breast".into()], tempfile::tempdir().unwrap());
+    window.until("the slide is open", |window| {
+        window.app().state().panes[0].slide.is_some()
+    });
+    let ask = |window: &mut Window, command: Command| {
+        window
+            .harness
+            .state_mut()
+            .as_mut()
+            .unwrap()
+            .command(command);
+    };
+    ask(
+        &mut window,
+        Command::Camera(FIRST, CameraMove::Magnification(20.0)),
+    );
+    ask(
+        &mut window,
+        Command::Camera(
+            FIRST,
+            CameraMove::CenterOn(SlidePoint::new(50_400.0, 40_800.0)),
+        ),
+    );
+    window.click("Dials");
+    window.until("the slide is sharp", Window::is_sharp);
+    let bare = pane_px(&mut window);
+    ask(
+        &mut window,
+        Command::Overlay(OverlayCommand::SetMode(AnalysisMode::Pinned(3))),
+    );
+    ask(
+        &mut window,
+        Command::Overlay(OverlayCommand::OpenModel(ModelChoice::Shipped("breast"))),
+    );
+    window.until("the field is analysed", is_analysed);
+    let segmented = pane_px(&mut window);
+    assert_ne!(segmented, bare, "there is an overlay");
+    let decoded = |window: &Window| window.app().state().overlay.status.decoded;
+    let encoded = window.app().state().overlay.status.encoded;
+
+    let slider = window.harness.get_by_label("Attention of tumor").rect();
+    let (from, to) = (
+        slider.center(),
+        slider.right_center() - egui::vec2(20.0, 0.0),
+    );
+    window.harness.drag_at(from);
+    window.harness.step();
+    window.harness.hover_at(to);
+    window.harness.step();
+    window.harness.drop_at(to);
+    window.until("the turn is shown", |window| {
+        is_analysed(window) && window.app().state().overlay.status.turn_s.is_some()
+    });
+    let total = window.app().state().overlay.dials.values(DialSet::Bias)[0];
+    assert!(total > 1.0, "{total}");
+    assert_ne!(pane_px(&mut window), segmented, "the tissue answers");
+    assert_eq!(window.app().state().overlay.status.encoded, encoded);
+
+    // Back by undo, bit for bit; and hidden, the slide is as it was.
+    let before = decoded(&window);
+    ask(&mut window, Command::Overlay(OverlayCommand::Undo));
+    window.until("the turn is taken back", |window| {
+        is_analysed(window) && decoded(window) > before
+    });
+    assert!(pane_px(&mut window) == segmented, "undone");
+    ask(&mut window, Command::Overlay(OverlayCommand::Show(false)));
+    window.until("it is hidden", Window::is_sharp);
+    assert!(pane_px(&mut window) == bare, "hidden");
 }

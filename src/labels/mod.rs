@@ -12,15 +12,20 @@ mod file_tests;
 mod page;
 mod place;
 mod png_codes;
+mod polygon_index;
+#[cfg(test)]
+mod polygon_tests;
+mod polygons;
 mod pyramid;
 mod raster;
 mod source;
 mod tiff_codes;
 
-pub use class_table::ClassTable;
+pub use class_table::{ClassTable, default_rgb};
 pub use error::LabelError;
 pub use file::LabelFile;
 pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
+pub use polygons::{LabelPolygon, PolygonLabels, Ring};
 pub use pyramid::{LabelPyramid, Ranks};
 pub use raster::{PAGE_PX, PageId, Raster};
 pub use source::LabelSource;

@@ -25,7 +25,7 @@ impl Ranks {
         Self(ranks)
     }
 
-    fn of(&self, code: u8) -> Option<u8> {
+    pub(super) fn of(&self, code: u8) -> Option<u8> {
         is_class(code).then(|| self.0[usize::from(code)])
     }
 }

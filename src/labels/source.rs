@@ -11,8 +11,8 @@ use super::page::Page;
 use super::pyramid::{Ranks, reduce_page};
 use super::raster::{PageId, Raster};
 
-/// Stamp of pages that never change.
-pub(super) const READ_STAMP: u64 = 1;
+/// Stamp of pages that never change: later than anything that is asked for.
+pub(super) const READ_STAMP: u64 = u64::MAX - 1;
 
 /// Pages that a source keeps: 64 MiB.
 const KEPT_PAGES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);

@@ -1,0 +1,306 @@
+//! What is kept stays kept: through the end of a program, damage, newer files and company.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::geometry::{Mpp, SlidePoint, SlideRect};
+use crate::slide::SlideHash;
+
+/// Where the program that is to be killed writes; set for that one alone.
+const CHILD: &str = "PARFOCAL_TEST_STORE";
+
+fn hash(name: &str) -> SlideHash {
+    SlideHash(format!("sha256:{name}"))
+}
+
+fn stroke(n: u32) -> StrokeRecord {
+    let point = |x: u32| SlidePoint::new(f64::from(n) + 0.1, f64::from(x) / 3.0);
+    StrokeRecord {
+        id: RecordId::random(),
+        stroke: Stroke {
+            class: format!("class {}", n % 3),
+            radius_px: 12.5,
+            points: (0..n % 50 + 1).map(point).collect(),
+        },
+        model_hash: "sha256:m".to_owned(),
+        created_ms: i64::from(n),
+    }
+}
+
+fn verdict(note: &str) -> Verdict {
+    Verdict {
+        id: RecordId::random(),
+        region: SlideRect::new(SlidePoint::new(-1.5, 2.0), SlidePoint::new(1e5, 2e5 + 0.1)),
+        area_px: 1234.5,
+        kind: "agreement".to_owned(),
+        score: 0.125,
+        decision: Decision::Flag,
+        note: note.to_owned(),
+        model_hash: "sha256:m".to_owned(),
+        magnifications: (10.0, 40.0),
+        created_ms: now_ms(),
+    }
+}
+
+fn preset(name: &str, bias: &str) -> Preset {
+    Preset {
+        name: name.to_owned(),
+        model_hash: "sha256:m".to_owned(),
+        bias: bias.to_owned(),
+        note: "H&E, GT450".to_owned(),
+        created_ms: 3,
+    }
+}
+
+fn load(store: &Store, slide: &str) -> SlideRecords {
+    store.load(hash(slide)).recv().unwrap().unwrap()
+}
+
+#[test]
+fn all_kinds_come_back_as_they_were_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("new/folder")).unwrap();
+    let (strokes, mut first) = ([stroke(1), stroke(2), stroke(3)], verdict("look: ≤ 3 µm"));
+    for record in &strokes {
+        store.put(Change::Stroke(hash("a"), record.clone()));
+    }
+    store.put(Change::Stroke(hash("b"), stroke(9)));
+    store.put(Change::EraseStroke(strokes[0].id));
+    store.put(Change::EraseStroke(strokes[1].id));
+    store.put(Change::Stroke(hash("a"), strokes[1].clone()));
+    store.put(Change::Verdict(hash("a"), first.clone()));
+    let second = verdict("");
+    store.put(Change::Verdict(hash("a"), second.clone()));
+    store.put(Change::RemoveVerdict(second.id));
+    first.decision = Decision::Accept;
+    store.put(Change::Verdict(hash("a"), first.clone()));
+    store.put(Change::Scale(hash("a"), Mpp::new(0.25, 0.26)));
+    store.put(Change::Scale(hash("b"), Mpp::square(0.5)));
+    store.put(Change::Scale(hash("b"), None));
+    store.put(Change::Preset(preset("pale", "{}")));
+    store.put(Change::Preset(preset("pale", "{\"total\": [1]}")));
+    store.put(Change::Preset(preset("gone", "{}")));
+    store.put(Change::RemovePreset(
+        "sha256:m".to_owned(),
+        "gone".to_owned(),
+    ));
+    drop(store);
+    let store = Store::open(&folder.path().join("new/folder")).unwrap();
+    let expected = SlideRecords {
+        scale: Mpp::new(0.25, 0.26),
+        strokes: strokes[1..].to_vec(),
+        verdicts: vec![first],
+    };
+    assert_eq!(load(&store, "a"), expected);
+    let other = load(&store, "b");
+    assert_eq!((other.scale, other.strokes.len()), (None, 1));
+    assert_eq!(load(&store, "c"), SlideRecords::default());
+    let presets = store.presets().recv().unwrap().unwrap();
+    assert_eq!(presets, [preset("pale", "{\"total\": [1]}")]);
+    assert_eq!(store.take_event(), None);
+}
+
+#[test]
+fn a_change_that_can_not_be_is_told_and_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut broken = stroke(1);
+    broken.stroke.radius_px = f64::NAN;
+    store.put(Change::Stroke(hash("a"), broken));
+    store.put(Change::Stroke(hash("a"), stroke(2)));
+    assert!(store.flush());
+    let Some(StoreEvent::Failed(error)) = store.take_event() else {
+        unreachable!("nothing was told")
+    };
+    let words = error.to_string();
+    assert!(
+        words.contains("annotations.sqlite: a stroke is not stored: "),
+        "{words}"
+    );
+    assert_eq!(store.take_event(), None);
+    assert_eq!(load(&store, "a").strokes.len(), 1);
+}
+
+#[test]
+fn a_newer_file_is_refused_and_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.put(Change::Stroke(hash("a"), stroke(1)));
+    let path = store.path().to_owned();
+    drop(store);
+    let file = Connection::open(&path).unwrap();
+    file.pragma_update(None, "user_version", 99).unwrap();
+    drop(file);
+    let before = std::fs::read(&path).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let answer = store.load(hash("a")).recv().unwrap();
+    let words = answer.unwrap_err().to_string();
+    assert!(
+        words.contains("newer version of this program (format 99, this one knows 1)"),
+        "{words}"
+    );
+    store.put(Change::Stroke(hash("a"), stroke(2)));
+    assert!(!store.flush());
+    let told = std::iter::from_fn(|| store.take_event()).count();
+    assert_eq!(told, 2, "at the start, and for what was not stored");
+    drop(store);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_file_is_kept_under_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| *bytes = b"this is no database at all, but someone's shopping list".to_vec(),
+        |bytes| bytes[100..4000].fill(0xa5),
+        |bytes| bytes.truncate(bytes.len() / 2 + 100),
+    ];
+    for (n, damage) in (1..).zip(damages) {
+        let store = Store::open(folder.path()).unwrap();
+        (0..200).for_each(|n| store.put(Change::Stroke(hash("a"), stroke(n))));
+        let path = store.path().to_owned();
+        drop(store);
+        let mut bytes = std::fs::read(&path).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&path, &bytes).unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        assert!(store.flush());
+        let aside = folder
+            .path()
+            .join(format!("annotations.damaged-{n}.sqlite"));
+        assert_eq!(
+            store.take_event(),
+            Some(StoreEvent::SetAside(aside.clone()))
+        );
+        assert_eq!(std::fs::read(aside).unwrap(), bytes);
+        assert_eq!(load(&store, "a").strokes.len(), 0);
+        store.put(Change::Stroke(hash("a"), stroke(1)));
+        drop(store);
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_can_not_be_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocked = folder.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    let store = Store::open(&blocked.join("below")).unwrap();
+    store.put(Change::Stroke(hash("a"), stroke(1)));
+    assert!(!store.flush());
+    let Some(StoreEvent::Failed(error)) = store.take_event() else {
+        unreachable!("nothing was told")
+    };
+    assert!(
+        error.to_string().contains("the folder can't be made"),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_programs_on_one_file_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = [0, 1].map(|_| Store::open(folder.path()).unwrap());
+    std::thread::scope(|scope| {
+        for (n, store) in stores.iter().enumerate() {
+            let slide = hash(["a", "b"][n]);
+            scope.spawn(move || {
+                (0..100).for_each(|n| store.put(Change::Stroke(slide.clone(), stroke(n))));
+                assert!(store.flush());
+            });
+        }
+    });
+    // Held by a third for a while.
+    let other = Connection::open(stores[0].path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    stores[0].put(Change::Stroke(hash("a"), stroke(100)));
+    std::thread::sleep(Duration::from_millis(300));
+    other.execute_batch("ROLLBACK").unwrap();
+    for (store, slide) in stores.iter().zip(["a", "b"]) {
+        assert!(store.flush());
+        assert_eq!(
+            load(store, slide).strokes.len(),
+            if slide == "a" { 101 } else { 100 }
+        );
+        assert_eq!(store.take_event(), None);
+    }
+    assert_eq!(load(&stores[1], "a"), load(&stores[0], "a"));
+}
+
+/// Not a test of its own: what [`nothing_that_was_stored_is_lost_when_the_program_is_killed`]
+/// runs and kills. Tells each stroke once it is stored.
+#[test]
+fn program_that_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD) else {
+        return;
+    };
+    let store = Store::open(Path::new(&folder)).unwrap();
+    for n in 0.. {
+        let record = stroke(n);
+        let id = record.id;
+        store.put(Change::Stroke(hash("a"), record));
+        assert!(store.flush());
+        println!("stored {id}");
+    }
+}
+
+#[test]
+fn nothing_that_was_stored_is_lost_when_the_program_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let this = module_path!().split_once("::").unwrap().1;
+    let mut told: Vec<String> = Vec::new();
+    for round in 0..8_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                &format!("{this}::program_that_is_killed"),
+                "--nocapture",
+            ])
+            .env(CHILD, folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stored = || {
+            let line = lines
+                .by_ref()
+                .find(|line| line.as_ref().is_ok_and(|line| line.contains("stored ")))?;
+            line.unwrap()
+                .split_once("stored ")
+                .map(|(_, id)| id.to_owned())
+        };
+        told.extend(stored());
+        // Somewhere within the next few writes; on Unix this is SIGKILL.
+        std::thread::sleep(Duration::from_micros(round * round * 733));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        told.extend(std::iter::from_fn(stored).filter(|id| id.len() == 36));
+    }
+    let store = Store::open(folder.path()).unwrap();
+    let strokes = load(&store, "a").strokes;
+    let found: Vec<String> = strokes.iter().map(|stroke| stroke.id.to_string()).collect();
+    assert_eq!(store.take_event(), None, "the file is sound");
+    assert!(told.len() >= 8);
+    for id in &told {
+        assert!(found.contains(id), "{id} was stored and is gone");
+    }
+    // The one in hand may be there without having been told, no more.
+    assert!(
+        found.len() <= told.len() + 8,
+        "{} of {}",
+        told.len(),
+        found.len()
+    );
+    assert!(
+        strokes
+            .iter()
+            .all(|s| s.stroke.points.len() as i64 == s.created_ms % 50 + 1)
+    );
+    eprintln!("{} told, {} found", told.len(), found.len());
+}
