@@ -2,6 +2,10 @@
 
 #[path = "render/colour.rs"]
 mod colour;
+#[path = "render/labels.rs"]
+mod labels;
+#[path = "render/overlay.rs"]
+mod overlay;
 mod shared_data;
 #[path = "render/slides.rs"]
 mod slides;

@@ -249,7 +249,11 @@ fn files_are_short_and_name_no_machine() {
 }
 
 /// Every pass's shader as the pass compiles it.
-const SHADERS: [(&str, &str); 1] = [("slide.wgsl", parfocal::gpu::slide_pass::SHADER)];
+const SHADERS: [(&str, &str); 3] = [
+    ("slide.wgsl", parfocal::gpu::slide_pass::SHADER),
+    ("labels.wgsl", parfocal::gpu::overlay::label_map::SHADER),
+    ("overlay.wgsl", parfocal::gpu::overlay::pass::SHADER),
+];
 
 #[test]
 fn every_shader_is_valid() {

@@ -12,6 +12,7 @@ mod phantom;
 mod place;
 mod png;
 mod render;
+mod render_overlay;
 mod segment;
 mod settings;
 mod slide;

@@ -18,6 +18,8 @@ pub struct Provenance {
     pub slide_hash: String,
     /// Microns that one px of the picture covers, if known.
     pub mpp: Option<f64>,
+    /// What else the picture follows from: keywords of at most 79 characters, and words.
+    pub notes: Vec<(String, String)>,
 }
 
 /// `picture` as an opaque RGB file with the provenance in it: `Software`, `Slide-Hash` and
@@ -50,6 +52,9 @@ fn chunks(provenance: &Provenance) -> Vec<u8> {
     let software = concat!("parfocal ", env!("CARGO_PKG_VERSION"));
     let mut chunks = text_chunk("Software", software);
     chunks.extend(text_chunk("Slide-Hash", &provenance.slide_hash));
+    for (keyword, words) in &provenance.notes {
+        chunks.extend(text_chunk(keyword, words));
+    }
     if let Some(mpp) = provenance.mpp {
         chunks.extend(text_chunk("Microns-Per-Pixel", &mpp.to_string()));
         // A saturating cast: a scale beyond it is none that a printer could use.
@@ -88,12 +93,14 @@ mod tests {
         let provenance = Provenance {
             slide_hash: "sha256:00ff".to_owned(),
             mpp: Some(0.5),
+            notes: vec![("Model-Hash".to_owned(), "sha256:12".to_owned())],
         };
         let file = encode(&picture, &provenance).unwrap();
         let back = image::load_from_memory(&file).unwrap().into_rgb8();
         assert_eq!(back.into_raw(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let holds = |wanted: &[u8]| file.windows(wanted.len()).any(|bytes| bytes == wanted);
         assert!(holds(b"Slide-Hash\0sha256:00ff"));
+        assert!(holds(b"Model-Hash\0sha256:12"));
         assert!(holds(b"pHYs\x00\x1e\x84\x80\x00\x1e\x84\x80\x01"));
     }
 }

@@ -6,9 +6,11 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::place::PlaceArgs;
+use super::render_overlay::{Overlay, OverlayArgs};
 use super::{output, parse, png, warn_user};
 use crate::geometry::{Mpp, View};
 use crate::gpu::offscreen::{Offscreen, Picture};
+use crate::gpu::overlay::OverlayInput;
 use crate::gpu::{DisplayAdjust, StainView};
 use crate::slide::argument::open_argument;
 use crate::slide::{SlideInfo, SlideSource};
@@ -19,6 +21,8 @@ Examples:
   parfocal render a.svs --mag 10 --center-um 800,1200 -o a.png
   parfocal render a.svs --downsample 4 --rotate 30 -o a.png
   parfocal render photo.png --slide-mpp 0.5 --mag 20 -o a.png
+  parfocal render a.svs --mag 10 --model breast -o a.png    as the window segments it
+  parfocal render a.svs --overlay labels.tif --regions border -o a.png
 
 Tiles that can't be read are drawn in striped grey, with a warning; when none can be read there
 is no picture and the exit code is 1. The PNG holds the slide's hash and the scale.";
@@ -36,6 +40,8 @@ pub struct RenderArgs {
     place: PlaceArgs,
     #[command(flatten)]
     display: DisplayArgs,
+    #[command(flatten)]
+    overlay: OverlayArgs,
 }
 
 #[derive(Debug, Args)]
@@ -78,22 +84,45 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<()> {
     if !shows_slide(&view, slide.info()) {
         warn_user("warning: the picture shows no part of the slide");
     }
-    let picture = draw(slide.as_ref(), &view, &args.display.adjust())?;
+    let mpp = args.place.mpp(slide.info());
+    let overlay = args.overlay.open(&slide, mpp, &view)?;
+    let picture = draw(
+        slide.as_ref(),
+        &view,
+        &args.display.adjust(),
+        overlay.as_ref(),
+    )?;
     judge_failures(&picture, slide.info())?;
+    if let Some(failure) = overlay.as_ref().and_then(Overlay::failure) {
+        warn_user(&format!(
+            "warning: parts of the overlay are missing: {failure}"
+        ));
+    }
     let provenance = png::Provenance {
         slide_hash: slide.info().hash.0.clone(),
-        mpp: args
-            .place
-            .mpp(slide.info())
-            .map(|mpp| shown_mpp(mpp, &view)),
+        mpp: mpp.map(|mpp| shown_mpp(mpp, &view)),
+        notes: overlay.map(|overlay| overlay.notes).unwrap_or_default(),
     };
     output::write_whole(&args.output, &png::encode(&picture.pixels, &provenance)?)
 }
 
-fn draw(slide: &dyn SlideSource, view: &View, display: &DisplayAdjust) -> anyhow::Result<Picture> {
+fn draw(
+    slide: &dyn SlideSource,
+    view: &View,
+    display: &DisplayAdjust,
+    overlay: Option<&Overlay>,
+) -> anyhow::Result<Picture> {
     let name = &slide.info().name;
+    let layers = overlay.map(Overlay::layers).unwrap_or_default();
+    let input = overlay.map(|overlay| OverlayInput {
+        view,
+        layers: &layers,
+        before_layers: &[],
+        style: &overlay.style,
+    });
+    let background_rgb = slide.info().background_rgb;
     Offscreen::open()?
-        .draw(slide, view, display, slide.info().background_rgb)
+        .draw_with(slide, view, display, background_rgb, input.as_ref())
         .with_context(|| format!("{name} can't be drawn"))
 }
 

@@ -22,34 +22,34 @@ pub struct AtlasKind {
 
 /// The content of a layer.
 #[derive(Debug, Clone, Copy)]
-pub struct LayerPixels<'a> {
+pub struct LayerPixels<'a, T> {
     /// Width and height, px; at most the layer's side.
     pub size_px: (u32, u32),
     /// 4 bytes a px, rows from the top.
     pub bytes: &'a [u8],
-    /// Tells one content of a key from the next; any number where it never changes.
-    pub version: u64,
+    /// What is to be remembered of it, such as its version.
+    pub tag: T,
 }
 
-struct Slot {
+struct Slot<T> {
     layer: u32,
-    version: u64,
+    tag: T,
     drawn_in_frame: u64,
 }
 
 /// The texture array and what lies in which layer.
-pub struct LayerAtlas<K> {
+pub struct LayerAtlas<K, T = ()> {
     kind: AtlasKind,
     texture: wgpu::Texture,
     view: wgpu::TextureView,
-    slots: LruCache<K, Slot>,
+    slots: LruCache<K, Slot<T>>,
     free: Vec<u32>,
     layers: u32,
     most_layers: u32,
     frame: u64,
 }
 
-impl<K: Copy + Eq + Hash> LayerAtlas<K> {
+impl<K: Copy + Eq + Hash, T: Copy> LayerAtlas<K, T> {
     /// An empty atlas.
     pub fn new(device: &wgpu::Device, kind: AtlasKind) -> Self {
         let most_layers = device
@@ -84,9 +84,9 @@ impl<K: Copy + Eq + Hash> LayerAtlas<K> {
         Some(slot.layer)
     }
 
-    /// The version of what is held under `key`; does not count as drawn.
-    pub fn version(&self, key: &K) -> Option<u64> {
-        self.slots.peek(key).map(|slot| slot.version)
+    /// What is remembered of the px held under `key`; does not count as drawn.
+    pub fn tag(&self, key: &K) -> Option<T> {
+        self.slots.peek(key).map(|slot| slot.tag)
     }
 
     /// Copies px into the layer of `key`, or into another one where it has none yet. `None` when
@@ -96,7 +96,7 @@ impl<K: Copy + Eq + Hash> LayerAtlas<K> {
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         key: K,
-        pixels: &LayerPixels<'_>,
+        pixels: &LayerPixels<'_, T>,
     ) -> Option<u32> {
         if pixels.size_px.0.max(pixels.size_px.1) > self.kind.side_px {
             return None;
@@ -105,12 +105,12 @@ impl<K: Copy + Eq + Hash> LayerAtlas<K> {
             Some(slot) => slot.layer,
             None => self.free_layer(device, queue)?,
         };
-        write_layer(queue, &self.texture, layer, pixels);
+        write_layer(queue, &self.texture, layer, pixels.size_px, pixels.bytes);
         self.slots.put(
             key,
             Slot {
                 layer,
-                version: pixels.version,
+                tag: pixels.tag,
                 drawn_in_frame: self.frame,
             },
         );
@@ -210,8 +210,13 @@ fn array_view(texture: &wgpu::Texture) -> wgpu::TextureView {
     })
 }
 
-fn write_layer(queue: &wgpu::Queue, texture: &wgpu::Texture, layer: u32, pixels: &LayerPixels<'_>) {
-    let (width, height) = pixels.size_px;
+fn write_layer(
+    queue: &wgpu::Queue,
+    texture: &wgpu::Texture,
+    layer: u32,
+    (width, height): (u32, u32),
+    bytes: &[u8],
+) {
     let target = wgpu::TexelCopyTextureInfo {
         texture,
         mip_level: 0,
@@ -232,5 +237,5 @@ fn write_layer(queue: &wgpu::Queue, texture: &wgpu::Texture, layer: u32, pixels:
         height,
         depth_or_array_layers: 1,
     };
-    queue.write_texture(target, pixels.bytes, layout, size);
+    queue.write_texture(target, bytes, layout, size);
 }

@@ -50,7 +50,7 @@ pub struct SceneInput<'a> {
 }
 
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(super) struct ViewUniform {
     screen_from_local: [f32; 4],
     viewport_px: [f32; 2],

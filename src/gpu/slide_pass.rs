@@ -177,7 +177,7 @@ impl SlideRenderer {
             let pixels = LayerPixels {
                 size_px: (tile.width, tile.height),
                 bytes: &tile.data,
-                version: 0,
+                tag: (),
             };
             if self
                 .atlas

@@ -213,16 +213,7 @@ fn open_and_serve(
     limits: Limits,
 ) -> Result<(), String> {
     let model = open(choice, device).map_err(|error| error.to_string())?;
-    // How much is filled and cut does not depend on the scale.
-    let fill_um = Settings::of_model(&model, 1.0).fill_um;
-    let engine = Engine::new(
-        Network::new(&model),
-        Default::default(),
-        ranks(&model),
-        fill_um,
-        limits,
-        shared.layers.clone(),
-    );
+    let engine = engine_for(&model, limits, shared.layers.clone());
     let facts = LiveModelFacts {
         choice: choice.clone(),
         card: model.card,
@@ -245,6 +236,21 @@ fn open(choice: &ModelChoice, device: ComputeDevice) -> Result<ReadyModel, Ready
         ComputeDevice::Wgpu => Device::wgpu(DeviceKind::DefaultDevice),
     };
     ReadyModel::open(&source, None, None, &device)
+}
+
+/// The engine as the window runs it: maps go to `layers`.
+pub fn engine_for(model: &ReadyModel, limits: Limits, layers: SharedLayers) -> Engine<Network> {
+    // How much is filled and cut does not depend on the scale.
+    let fill_um = Settings::of_model(model, 1.0).fill_um;
+    let fusion = Default::default();
+    Engine::new(
+        Network::new(model),
+        fusion,
+        ranks(model),
+        fill_um,
+        limits,
+        layers,
+    )
 }
 
 /// Rare classes stay visible. The prior of the bias falls with a class's frequency; where it says

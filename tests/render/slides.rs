@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use parfocal::geometry::{LevelRegion, ScreenSize, SlidePoint, View};
-use parfocal::gpu::DisplayAdjust;
 use parfocal::gpu::offscreen::{Offscreen, Picture};
+use parfocal::gpu::{DisplayAdjust, OverlayInput};
 use parfocal::slide::{
     LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource,
 };
@@ -145,12 +145,24 @@ pub fn plain() -> DisplayAdjust {
 
 /// Draws on the one device of this program: opening a device takes long.
 pub fn draw(source: &dyn SlideSource, view: &View, display: &DisplayAdjust) -> Picture {
+    draw_with(source, view, display, None)
+}
+
+/// The same with an overlay on top.
+pub fn draw_with(
+    source: &dyn SlideSource,
+    view: &View,
+    display: &DisplayAdjust,
+    overlay: Option<&OverlayInput<'_>>,
+) -> Picture {
     static DEVICE: OnceLock<Mutex<Offscreen>> = OnceLock::new();
     let open = || Mutex::new(Offscreen::open().expect("run `make setup`, which installs a driver"));
     // A test that failed while drawing leaves nothing that the next drawing would use.
     let device = DEVICE.get_or_init(open).lock();
     let mut device = device.unwrap_or_else(PoisonError::into_inner);
-    device.draw(source, view, display, OUTSIDE_RGB).unwrap()
+    device
+        .draw_with(source, view, display, OUTSIDE_RGB, overlay)
+        .unwrap()
 }
 
 pub fn rgb(pixels: &Rgba, x: u32, y: u32) -> [u8; 3] {

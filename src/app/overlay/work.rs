@@ -371,9 +371,8 @@ pub struct LayerPages {
 }
 
 impl PageStore for LayerPages {
-    fn page(&self, id: PageId) -> Option<(Arc<Page>, bool)> {
-        let (page, current) = self.layers.page(self.key, id)?;
-        Some((page, current == u64::MAX))
+    fn page(&self, id: PageId) -> Option<(Arc<Page>, u64)> {
+        self.layers.page(self.key, id)
     }
 }
 

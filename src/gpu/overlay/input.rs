@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use crate::geometry::{SlidePoint, View};
-use crate::labels::{PAGE_PX, Page, PageId, Raster, Texel};
+use crate::labels::{BLOCKS, PAGE_PX, Page, PageId, Raster, Texel};
 
 use super::style::{OverlayContent, OverlayStyle};
+
+/// Side of a part that is current or not, px.
+const BLOCK_PX: u32 = PAGE_PX / BLOCKS;
 
 /// Names the pages of one raster among those of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,8 +17,9 @@ pub struct LayerKey(pub u64);
 
 /// Where pages are looked up.
 pub trait PageStore {
-    /// A page, if it is in memory now, and whether it is what is asked for now.
-    fn page(&self, id: PageId) -> Option<(Arc<Page>, bool)>;
+    /// A page, if it is in memory now, and which of its parts are what is asked for now, a bit
+    /// each; see [`Page::current_blocks`].
+    fn page(&self, id: PageId) -> Option<(Arc<Page>, u64)>;
 }
 
 /// One label raster of an overlay.
@@ -111,9 +115,11 @@ impl OverlayLayer<'_> {
                 col: x / PAGE_PX,
                 row: y / PAGE_PX,
             };
-            let (page, is_current) = self.pages.page(id)?;
-            let texel = page.texel(x % PAGE_PX, y % PAGE_PX);
-            Some((texel, level > target || !is_current))
+            let (page, current) = self.pages.page(id)?;
+            let (x, y) = (x % PAGE_PX, y % PAGE_PX);
+            let block = y / BLOCK_PX * BLOCKS + x / BLOCK_PX;
+            let is_current = current >> block & 1 == 1;
+            Some((page.texel(x, y), level > target || !is_current))
         })
     }
 }

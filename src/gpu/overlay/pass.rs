@@ -1,17 +1,23 @@
-//! The pass that draws overlays, and the buffers it keeps for each view.
+//! The pass that draws overlays, and what it keeps for each view.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::geometry::SlideRect;
 use crate::gpu::atlas::{AtlasKind, LayerAtlas, LayerPixels};
-use crate::gpu::buffers::{GrowingBuffer, uniform_buffer};
-use crate::labels::{PAGE_PX, Page, PageId};
+use crate::gpu::buffers::uniform_buffer;
+use crate::labels::{PAGE_PX, PageId};
 use crate::tiles::queue::ViewSlot;
 
 use super::input::{LayerKey, OverlayInput, OverlayLayer};
+use super::label_map::{FORMAT, LabelMap, LabelMapPass};
+use super::look::Uniforms;
+use super::parts::{
+    DrawnPart, HeldPage, WantedPart, drawn_parts, is_covered, page_rect, wanted_parts,
+};
 use super::pipelines::{Pipelines, Steps};
-use super::scene::{DrawnLayers, OverlayScene, Uniforms};
-use super::wanted::{WantedPage, drawn_pages, wanted_pages};
+use super::scene::{DrawnLayers, LabelScene};
+use super::style::OverlayContent;
 
 /// The shader, with the shared part that WGSL itself can't include.
 pub const SHADER: &str = concat!(
@@ -27,7 +33,7 @@ const UPLOAD_BUDGET: Duration = Duration::from_micros(1000);
 const ATLAS: AtlasKind = AtlasKind {
     label: "overlay atlas",
     side_px: PAGE_PX,
-    format: wgpu::TextureFormat::Rgba8Uint,
+    format: FORMAT,
     first_layers: 32,
     most_layers: 1024,
 };
@@ -35,47 +41,52 @@ const ATLAS: AtlasKind = AtlasKind {
 /// Names a page among those of all rasters.
 type PageKey = (LayerKey, PageId);
 
+/// What is remembered of a page in the atlas.
+#[derive(Debug, Clone, Copy)]
+struct PageTag {
+    version: u64,
+    /// Whether all of its px are known as classes, and as colours.
+    is_full: [bool; 2],
+}
+
 /// How complete an overlay is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OverlayCoverage {
-    /// Pages at hand that are not drawn yet, or not in their newest version.
+    /// Parts whose page is at hand but not drawn yet, or not in its newest version.
     pub missing: usize,
     /// Whether they wait for the next frame's copy: repaint soon.
     pub more_to_upload: bool,
 }
 
-/// Draws overlays on one device: pipelines, the atlas of pages, and buffers for each view.
+/// Draws overlays on one device: pipelines, the atlas of pages, and a label map for each view.
 pub struct OverlayRenderer {
     device: wgpu::Device,
     queue: wgpu::Queue,
+    label_maps: LabelMapPass,
     pipelines: Pipelines,
-    atlas: LayerAtlas<PageKey>,
-    views: HashMap<ViewSlot, ViewBuffers>,
+    atlas: LayerAtlas<PageKey, PageTag>,
+    views: HashMap<ViewSlot, ViewState>,
 }
 
-struct ViewBuffers {
+struct ViewState {
+    map: LabelMap,
     uniforms: wgpu::Buffer,
-    levels: GrowingBuffer,
-    pages: GrowingBuffer,
-    colours: GrowingBuffer,
     bind_group: wgpu::BindGroup,
-    /// Layers of the atlas that is bound: another atlas has others.
-    bound_layers: u32,
     /// What is drawn; `None` for nothing.
     steps: Option<Steps>,
 }
 
 impl OverlayRenderer {
-    /// Compiles the pass for targets of `format`; pipelines are made when first needed.
+    /// Compiles the passes for targets of `format`; pipelines for all but the usual styles are made
+    /// when first needed.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue, format: wgpu::TextureFormat) -> Self {
-        let pipelines = Pipelines::new(&device, format);
-        let atlas = LayerAtlas::new(&device, ATLAS);
         Self {
+            label_maps: LabelMapPass::new(device.clone(), queue.clone()),
+            pipelines: Pipelines::new(&device, format),
+            atlas: LayerAtlas::new(&device, ATLAS),
+            views: HashMap::new(),
             device,
             queue,
-            pipelines,
-            atlas,
-            views: HashMap::new(),
         }
     }
 
@@ -94,8 +105,8 @@ impl OverlayRenderer {
         Some(UPLOAD_BUDGET)
     }
 
-    /// Copies pages that are new, and builds what `paint` will draw for `slot`. `budget` limits the
-    /// time spent on copying; `None` copies all.
+    /// Copies pages that are new, draws the view's label map if it changed, and makes ready what
+    /// `paint` will draw for `slot`. `budget` limits the time spent on copying; `None` copies all.
     pub fn prepare(
         &mut self,
         slot: ViewSlot,
@@ -103,17 +114,16 @@ impl OverlayRenderer {
         budget: Option<Duration>,
     ) -> OverlayCoverage {
         let mut coverage = OverlayCoverage::default();
-        let mut scene = None;
-        if !input.is_empty() {
-            let until = budget.map(|budget| Instant::now() + budget);
-            let now = self.bring(input, input.layers, until, &mut coverage);
-            let before = self.bring(input, input.swiped_layers(), until, &mut coverage);
-            scene = OverlayScene::build(input, &now, &before);
-        }
-        match scene {
-            Some(scene) => self.write_buffers(slot, input, &scene),
-            None => self.clear(slot),
-        }
+        let look = (!input.is_empty()).then(|| Uniforms::new(input)).flatten();
+        let Some(look) = look else {
+            self.clear(slot);
+            return coverage;
+        };
+        let until = budget.map(|budget| Instant::now() + budget);
+        let now = self.bring(input, input.layers, until, &mut coverage);
+        let before = self.bring(input, input.swiped_layers(), until, &mut coverage);
+        let scene = LabelScene::build(input, &now, &before);
+        self.update(slot, input, &look, scene);
         coverage
     }
 
@@ -136,7 +146,8 @@ impl OverlayRenderer {
         }
     }
 
-    /// Copies the pages that layers need, and tells what they are drawn from.
+    /// Copies the pages that layers need, and tells what they are drawn from. What is hidden under
+    /// finer layers is left out.
     fn bring(
         &mut self,
         input: &OverlayInput<'_>,
@@ -144,99 +155,120 @@ impl OverlayRenderer {
         until: Option<Instant>,
         coverage: &mut OverlayCoverage,
     ) -> DrawnLayers {
-        let bring = |layer: &OverlayLayer<'_>| {
-            let wanted = wanted_pages(layer, input);
-            self.upload(layer.key, &wanted, until, coverage);
-            let mut touch = |id: PageId| self.atlas.touch(&(layer.key, id));
-            drawn_pages(layer, &wanted, &mut touch)
-        };
-        layers.iter().map(bring).collect()
+        let mut opaque: Vec<Vec<SlideRect>> = Vec::new();
+        let mut drawn = DrawnLayers::new();
+        for layer in layers {
+            let rect = |id: PageId| page_rect(&layer.raster, id);
+            let hidden = |id: PageId| {
+                let covers = |rects: &Vec<SlideRect>| is_covered(rect(id), input.view, rects);
+                opaque.iter().any(covers)
+            };
+            let mut wanted = wanted_parts(layer, input);
+            wanted.retain(|part| !hidden(part.area));
+            let parts = self.bring_layer(layer, &wanted, input.style.content, until, coverage);
+            let full = parts.iter().filter(|part| part.held.is_full);
+            opaque.push(full.map(|part| rect(part.area)).collect());
+            drawn.push(parts);
+        }
+        drawn
     }
 
-    fn upload(
+    fn bring_layer(
         &mut self,
-        layer: LayerKey,
-        wanted: &[WantedPage],
+        layer: &OverlayLayer<'_>,
+        wanted: &[WantedPart],
+        content: OverlayContent,
         until: Option<Instant>,
         coverage: &mut OverlayCoverage,
-    ) {
-        for WantedPage { id, page, .. } in wanted {
-            let key = (layer, *id);
-            if self.atlas.version(&key) == Some(page.version()) {
-                // Kept, whatever is copied after it.
-                self.atlas.touch(&key);
-                continue;
-            }
-            let late = until.is_some_and(|until| Instant::now() >= until);
-            coverage.more_to_upload |= late;
-            if late || !self.upload_page(key, page) {
-                coverage.missing += 1;
+    ) -> Vec<DrawnPart> {
+        for part in wanted {
+            let late = || until.is_some_and(|until| Instant::now() >= until);
+            if !self.is_held(layer.key, part) {
+                let late = late();
+                coverage.more_to_upload |= late;
+                if late || !self.upload(layer.key, part) {
+                    coverage.missing += 1;
+                }
             }
         }
+        let mut held = |id: PageId| {
+            let key = (layer.key, id);
+            let (atlas_layer, tag) = (self.atlas.touch(&key)?, self.atlas.tag(&key)?);
+            Some(HeldPage {
+                atlas_layer,
+                version: tag.version,
+                is_full: tag.is_full[usize::from(content == OverlayContent::Colours)],
+            })
+        };
+        let drawn = wanted.iter();
+        drawn
+            .flat_map(|part| drawn_parts(layer, part, &mut held))
+            .collect()
+    }
+
+    /// Whether a part's page lies in the atlas in its newest version; if so it is kept, whatever is
+    /// copied after it.
+    fn is_held(&mut self, layer: LayerKey, part: &WantedPart) -> bool {
+        let key = (layer, part.source);
+        let held = self.atlas.tag(&key);
+        let is_held = held.is_some_and(|tag| tag.version == part.page.version());
+        is_held && self.atlas.touch(&key).is_some()
     }
 
     /// Tells whether there was room.
-    fn upload_page(&mut self, key: PageKey, page: &Page) -> bool {
+    fn upload(&mut self, layer: LayerKey, part: &WantedPart) -> bool {
+        let texels = part.page.texels();
+        let contents = [OverlayContent::Classes, OverlayContent::Colours];
         let pixels = LayerPixels {
             size_px: (PAGE_PX, PAGE_PX),
-            bytes: bytemuck::cast_slice(page.texels()),
-            version: page.version(),
+            bytes: bytemuck::cast_slice(texels),
+            tag: PageTag {
+                version: part.page.version(),
+                is_full: contents.map(|content| texels.iter().all(|t| content.is_known(*t))),
+            },
         };
-        let layer = self.atlas.upload(&self.device, &self.queue, key, &pixels);
-        layer.is_some()
+        let key = (layer, part.source);
+        let atlas_layer = self.atlas.upload(&self.device, &self.queue, key, &pixels);
+        atlas_layer.is_some()
     }
 
-    fn write_buffers(&mut self, slot: ViewSlot, input: &OverlayInput<'_>, scene: &OverlayScene) {
+    fn update(
+        &mut self,
+        slot: ViewSlot,
+        input: &OverlayInput<'_>,
+        look: &Uniforms,
+        scene: LabelScene,
+    ) {
         let steps = Steps::new(input.style, scene.has_provisional);
         self.pipelines.make(&self.device, steps);
-        let mut view = match self.views.remove(&slot) {
-            Some(view) => view,
-            None => self.create_buffers(),
+        let (old_map, old) = match self.views.remove(&slot) {
+            Some(view) => (Some(view.map), Some((view.uniforms, view.bind_group))),
+            None => (None, None),
         };
-        let (device, queue) = (&self.device, &self.queue);
-        queue.write_buffer(&view.uniforms, 0, bytemuck::bytes_of(&scene.uniforms));
-        let levels = bytemuck::cast_slice(&scene.levels);
-        let pages = bytemuck::cast_slice(&scene.pages);
-        let colours = bytemuck::cast_slice(&scene.colours);
-        let grown = [
-            view.levels.write(device, queue, levels),
-            view.pages.write(device, queue, pages),
-            view.colours.write(device, queue, colours),
-        ];
-        if grown.contains(&true) || view.bound_layers != self.atlas.layers() {
-            let storage = [&view.levels, &view.pages, &view.colours];
-            view.bind_group = self.bind(&view.uniforms, storage);
-            view.bound_layers = self.atlas.layers();
-        }
-        view.steps = Some(steps);
+        let (map, is_new) = self.label_maps.draw(old_map, scene, self.atlas.view());
+        let (uniforms, bind_group) = match old {
+            Some((uniforms, bind_group)) if !is_new => (uniforms, bind_group),
+            _ => self.bind(&map),
+        };
+        self.queue
+            .write_buffer(&uniforms, 0, bytemuck::bytes_of(look));
+        let view = ViewState {
+            map,
+            uniforms,
+            bind_group,
+            steps: Some(steps),
+        };
         self.views.insert(slot, view);
     }
 
-    fn create_buffers(&self) -> ViewBuffers {
+    /// A buffer for the uniforms, bound together with a label map.
+    fn bind(&self, map: &LabelMap) -> (wgpu::Buffer, wgpu::BindGroup) {
         let uniforms = uniform_buffer::<Uniforms>(&self.device, "overlay uniforms");
-        let [levels, pages, colours] = ["overlay levels", "overlay pages", "overlay colours"]
-            .map(|label| GrowingBuffer::new(&self.device, label));
-        let bind_group = self.bind(&uniforms, [&levels, &pages, &colours]);
-        ViewBuffers {
-            uniforms,
-            levels,
-            pages,
-            colours,
-            bind_group,
-            bound_layers: self.atlas.layers(),
-            steps: None,
-        }
-    }
-
-    fn bind(&self, uniforms: &wgpu::Buffer, storage: [&GrowingBuffer; 3]) -> wgpu::BindGroup {
-        let [levels, pages, colours] = storage.map(GrowingBuffer::binding);
         let resources = [
             uniforms.as_entire_binding(),
-            levels,
-            pages,
-            colours,
-            wgpu::BindingResource::TextureView(self.atlas.view()),
+            wgpu::BindingResource::TextureView(&map.texture),
         ];
-        self.pipelines.bindings().bind(&self.device, resources)
+        let bind_group = self.pipelines.bindings().bind(&self.device, resources);
+        (uniforms, bind_group)
     }
 }

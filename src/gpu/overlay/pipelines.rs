@@ -3,20 +3,17 @@
 
 use std::collections::HashMap;
 
-use crate::gpu::quads::{Bindings, QuadPipeline, STORAGE, UNIFORMS, texture};
+use crate::gpu::quads::{Bindings, QuadPipeline, UNIFORMS, texture};
 
 use super::pass::SHADER;
 use super::style::{OverlayContent, OverlayStyle};
 
-/// Outlines that reach further are looked for in two rings.
-const ONE_RING_REACH_PX: f32 = 1.25;
-
 /// What a pipeline draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Steps {
-    content: OverlayContent,
+    content: u8,
     fill: bool,
-    outline_rings: u8,
+    outline_px: u8,
     hatch: bool,
     swipe: bool,
 }
@@ -24,11 +21,14 @@ pub(super) struct Steps {
 impl Steps {
     /// What `style` asks for, where something is provisional or nothing is.
     pub fn new(style: &OverlayStyle, has_provisional: bool) -> Self {
-        let rings = |reach: f32| 1 + u8::from(reach > ONE_RING_REACH_PX);
         Self {
-            content: style.content,
+            content: match style.content {
+                OverlayContent::Classes => 0,
+                OverlayContent::Value | OverlayContent::Extra => 1,
+                OverlayContent::Colours => 2,
+            },
             fill: style.has_fill(),
-            outline_rings: style.outline_reach_px().map_or(0, rings),
+            outline_px: style.whole_outline_px(),
             hatch: style.mark_provisional && has_provisional,
             swipe: style.swipe.is_some(),
         }
@@ -49,15 +49,14 @@ impl Pipelines {
             label: Some("overlay.wgsl"),
             source: wgpu::ShaderSource::Wgsl(SHADER.into()),
         });
-        // Bindings 0 to 4, as `shaders/overlay.wgsl` declares them.
-        let atlas = texture(
+        // Bindings 0 and 1, as `shaders/overlay.wgsl` declares them.
+        let map = texture(
             wgpu::TextureSampleType::Uint,
-            wgpu::TextureViewDimension::D2Array,
+            wgpu::TextureViewDimension::D2,
         );
-        let types = [UNIFORMS, STORAGE, STORAGE, STORAGE, atlas];
         Self {
             module,
-            bindings: Bindings::new(device, "overlay", types),
+            bindings: Bindings::new(device, "overlay", [UNIFORMS, map]),
             format,
             made: HashMap::new(),
         }
@@ -84,9 +83,9 @@ impl Pipelines {
     fn create(&self, device: &wgpu::Device, steps: Steps) -> wgpu::RenderPipeline {
         let on = |step: bool| f64::from(u8::from(step));
         let constants = [
-            ("content", f64::from(steps.content as u8)),
+            ("content", f64::from(steps.content)),
             ("with_fill", on(steps.fill)),
-            ("outline_rings", f64::from(steps.outline_rings)),
+            ("outline_px", f64::from(steps.outline_px)),
             ("with_hatch", on(steps.hatch)),
             ("with_swipe", on(steps.swipe)),
             ("linear_target", on(self.format.is_srgb())),

@@ -1,202 +1,185 @@
-//! From layers and the pages at hand to what the shader draws. Pure.
+//! From the parts at hand to what the shader writes to a view's label map. Pure.
 //!
-//! Structures here mirror `shaders/overlay.wgsl`: keep them in sync.
+//! Structures here mirror `shaders/labels.wgsl`: keep them in sync.
 
-use std::f64::consts::SQRT_2;
+use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::geometry::{ScreenPx, ScreenVector, SlidePx, SlideRect, SlideVector, View};
+use crate::geometry::{ScreenPx, ScreenVector, SlidePx, SlideVector, View};
 use crate::gpu::scene::{ViewUniform, local_corners};
-use crate::labels::{PAGE_PX, PageId};
+use crate::labels::PAGE_PX;
 
 use super::input::{OverlayInput, OverlayLayer};
+use super::parts::{DrawnPart, MARGIN_PX, page_rect};
+use super::style::{OverlayContent, OverlayStyle};
 
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub(super) struct Uniforms {
     view: ViewUniform,
-    local: [f32; 4],
-    hatch: [f32; 4],
-    odd_lines: f32,
-    opacity: f32,
-    reach_px: f32,
-    swipe_px: f32,
-    now_end: u32,
-    before_end: u32,
-    show_any: u32,
+    shown: [u32; 8],
+    is_colour: u32,
+    use_any: u32,
+    use_extra: u32,
     padding: u32,
 }
 
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub(super) struct LevelEntry {
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub(super) struct QuadEntry {
+    local: [f32; 4],
     texel_from_screen: [f32; 4],
     center_part: [f32; 2],
-    far_edge: [f32; 2],
-    center_texel: [i32; 2],
-    table_px: [i32; 2],
-    columns: u32,
-    first_page: u32,
-    next_layer: u32,
-    is_provisional: u32,
+    low: [f32; 2],
+    high: [f32; 2],
+    first_texel: [u32; 2],
+    atlas_layer: u32,
+    coarser: u32,
+    current: [u32; 2],
+    version: u32,
+    padding: [u32; 3],
 }
 
-/// A page table's entry where there is no page.
-const NO_PAGE: u32 = u32::MAX;
-
-/// Set in a page table's entry where the page is not what is asked for now.
-const PROVISIONAL: u32 = 1 << 31;
-
-/// Screen px between the lines of a hatch, at least; at most twice as many.
-const LEAST_HATCH_PX: f64 = 7.0;
-
-/// A page that lies in the atlas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct DrawnPage {
-    pub id: PageId,
-    pub atlas_layer: u32,
-    pub is_current: bool,
+/// Quads that are drawn together.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Draw {
+    pub quads: Range<u32>,
+    /// Columns of the map that they may change, px.
+    pub columns: Range<u32>,
 }
 
-/// The pages of each layer of a list.
-pub(super) type DrawnLayers = Vec<Vec<DrawnPage>>;
-
-/// What the shader draws for one view.
-pub(super) struct OverlayScene {
+/// What a view's label map is drawn from. Equal ones draw equal maps.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LabelScene {
+    /// Width and height of the map: the view's and its margins, px.
+    pub size_px: (u32, u32),
     pub uniforms: Uniforms,
-    pub levels: Vec<LevelEntry>,
-    pub pages: Vec<u32>,
-    pub colours: Vec<u32>,
+    pub quads: Vec<QuadEntry>,
+    pub draws: Vec<Draw>,
     /// Whether any of it may be provisional.
     pub has_provisional: bool,
 }
 
-impl OverlayScene {
-    /// Builds the scene; `None` where it would draw nothing.
-    pub fn build(
-        input: &OverlayInput<'_>,
-        now: &[Vec<DrawnPage>],
-        before: &[Vec<DrawnPage>],
-    ) -> Option<Self> {
+/// The parts of each layer of a list.
+pub(super) type DrawnLayers = Vec<Vec<DrawnPart>>;
+
+impl LabelScene {
+    /// Builds the scene from the parts of the layers of now and of before.
+    pub fn build(input: &OverlayInput<'_>, now: &DrawnLayers, before: &DrawnLayers) -> Self {
+        let (uniforms, size_px) = uniforms(input);
         let mut scene = Self {
-            uniforms: uniforms(input, drawn_rect(input)?),
-            levels: Vec::new(),
-            pages: Vec::new(),
-            colours: input.style.colours(),
+            size_px,
+            uniforms,
+            quads: Vec::new(),
+            draws: Vec::new(),
             has_provisional: false,
         };
-        scene.uniforms.now_end = scene.push_layers(input.view, input.layers, now);
-        scene.uniforms.before_end = scene.push_layers(input.view, input.swiped_layers(), before);
-        let some = !scene.levels.is_empty() || input.style.swipe.is_some();
-        some.then_some(scene)
+        let split = swipe_px(input).map_or(0.0, |px| px + MARGIN_PX as f32);
+        let split = split.clamp(0.0, size_px.0 as f32) as u32;
+        scene.push_layers(input.view, input.swiped_layers(), before, 0..split);
+        scene.push_layers(input.view, input.layers, now, split..size_px.0);
+        scene
     }
 
-    /// Adds the levels of a list's layers in the order in which they are asked; tells where they end.
+    /// Adds the layers of a list, the finest last.
     fn push_layers(
         &mut self,
         view: &View,
         layers: &[OverlayLayer<'_>],
-        drawn: &[Vec<DrawnPage>],
-    ) -> u32 {
-        for (index, (layer, pages)) in layers.iter().zip(drawn).enumerate() {
+        drawn: &DrawnLayers,
+        columns: Range<u32>,
+    ) {
+        let first = self.quads.len() as u32;
+        for (index, (layer, parts)) in layers.iter().zip(drawn).enumerate().rev() {
             let target = layer.raster.level_for(view.slide_px_per_screen_px);
-            let levels = levels_of(pages, target);
-            let next_layer = (self.levels.len() + levels.len()) as u32;
-            for level in levels {
-                let of_level = |page: &&DrawnPage| page.id.level == level;
-                let pages: Vec<&DrawnPage> = pages.iter().filter(of_level).collect();
-                let mut entry = self.level_entry(view, layer, level, &pages);
-                entry.next_layer = next_layer;
-                let stands_in = index > 0 || level > target || layer.is_provisional;
-                entry.is_provisional = u32::from(stands_in);
-                let is_old = pages.iter().any(|page| !page.is_current);
-                self.has_provisional |= stands_in || is_old;
-                self.levels.push(entry);
+            for part in parts {
+                let stands_in = index > 0 || part.source.level > target || layer.is_provisional;
+                let current = if stands_in { 0 } else { part.current };
+                self.has_provisional |= current != u64::MAX;
+                self.quads.push(quad(view, layer, part, current));
             }
         }
-        self.levels.len() as u32
-    }
-
-    /// A level of a layer, with the smallest page table that holds `pages`, which are some.
-    fn level_entry(
-        &mut self,
-        view: &View,
-        layer: &OverlayLayer<'_>,
-        level: u8,
-        pages: &[&DrawnPage],
-    ) -> LevelEntry {
-        let (cols, rows) = (span(pages, |id| id.col), span(pages, |id| id.row));
-        let columns = cols.1 - cols.0 + 1;
-        let first_page = self.pages.len();
-        let entries = columns * (rows.1 - rows.0 + 1);
-        self.pages.resize(first_page + entries as usize, NO_PAGE);
-        for page in pages {
-            let cell = (page.id.row - rows.0) * columns + page.id.col - cols.0;
-            let state = if page.is_current { 0 } else { PROVISIONAL };
-            self.pages[first_page + cell as usize] = page.atlas_layer | state;
-        }
-        let scale = layer.raster.level(level).slide_px_per_px;
-        let (right, down) = per_screen_px(view);
-        let along = |size_px: u32, fine: f64, scale: f64, center: f64, first: u32| {
-            let center = center / scale;
-            let texel = center.floor();
-            let far_edge = f64::from(size_px) * fine / scale - texel;
-            let from_table = texel - f64::from(first * PAGE_PX);
-            (center - texel, far_edge, from_table)
-        };
-        let (fine, size) = (layer.raster.slide_px_per_px, layer.raster.size_px);
-        let x = along(size.0, fine.0, scale.0, view.center.x, cols.0);
-        let y = along(size.1, fine.1, scale.1, view.center.y, rows.0);
-        let texels = [
-            right.x / scale.0,
-            right.y / scale.1,
-            down.x / scale.0,
-            down.y / scale.1,
-        ];
-        LevelEntry {
-            texel_from_screen: texels.map(|v| v as f32),
-            center_part: [x.0 as f32, y.0 as f32],
-            far_edge: [x.1 as f32, y.1 as f32],
-            center_texel: [x.2 as i32, y.2 as i32],
-            table_px: [columns, rows.1 - rows.0 + 1].map(|pages| (pages * PAGE_PX) as i32),
+        self.draws.push(Draw {
+            quads: first..self.quads.len() as u32,
             columns,
-            first_page: first_page as u32,
-            next_layer: 0,
-            is_provisional: 0,
-        }
+        });
     }
 }
 
-/// The levels of `pages`: those from `target` on, finest first, then finer ones.
-fn levels_of(pages: &[DrawnPage], target: u8) -> Vec<u8> {
-    let mut levels: Vec<u8> = pages.iter().map(|page| page.id.level).collect();
-    levels.sort_unstable_by_key(|level| (*level < target, *level));
-    levels.dedup();
-    levels
+/// Where a swipe's line is, screen px from the viewport's left.
+pub(super) fn swipe_px(input: &OverlayInput<'_>) -> Option<f32> {
+    let swipe = input.style.swipe?;
+    Some((swipe * input.view.size.width as f32).round())
 }
 
-/// The least and the greatest of a coordinate.
-fn span(pages: &[&DrawnPage], of: impl Fn(&PageId) -> u32) -> (u32, u32) {
-    let all = || pages.iter().map(|page| of(&page.id));
-    (all().min().unwrap_or(0), all().max().unwrap_or(0))
+fn uniforms(input: &OverlayInput<'_>) -> (Uniforms, (u32, u32)) {
+    let margins = f64::from(2 * MARGIN_PX);
+    let side = |px: f64| px.round().max(1.0) + margins;
+    let mut map = *input.view;
+    map.size = (side(map.size.width), side(map.size.height)).into();
+    let uniforms = Uniforms {
+        view: ViewUniform::new(&map, PAGE_PX),
+        shown: shown_bits(input.style),
+        is_colour: (input.style.content == OverlayContent::Colours).into(),
+        use_any: input.style.show_any.into(),
+        use_extra: (input.style.content == OverlayContent::Extra).into(),
+        padding: 0,
+    };
+    (uniforms, (map.size.width as u32, map.size.height as u32))
 }
 
-/// The part of the slide that is drawn on; with a swipe all that is in view, for its line.
-fn drawn_rect(input: &OverlayInput<'_>) -> Option<SlideRect> {
-    let seen = input.view.bounding_rect();
-    if input.style.swipe.is_some() {
-        return Some(seen);
+fn shown_bits(style: &OverlayStyle) -> [u32; 8] {
+    let mut bits = [0_u32; 8];
+    for code in (0..=u8::MAX).filter(|code| style.shows(*code)) {
+        bits[usize::from(code / 32)] |= 1 << (code % 32);
     }
-    let rects = input.layers.iter().map(|layer| {
-        let (width, height) = layer.raster.size_px;
-        layer.raster.slide_rect(0..width, 0..height)
-    });
-    rects.reduce(|a, b| a.union(&b))?.intersection(&seen)
+    bits
+}
+
+fn quad(view: &View, layer: &OverlayLayer<'_>, part: &DrawnPart, current: u64) -> QuadEntry {
+    let (area, source) = (part.area, part.source);
+    let coarser = u32::from(source.level.saturating_sub(area.level));
+    let scale = layer.raster.level(area.level).slide_px_per_px;
+    let (fine, size) = (layer.raster.slide_px_per_px, layer.raster.size_px);
+    let x = along(area.col, size.0, (fine.0, scale.0), view.center.x);
+    let y = along(area.row, size.1, (fine.1, scale.1), view.center.y);
+    let (right, down) = per_screen_px(view);
+    let texels = [right.x, right.y, down.x, down.y];
+    let texels = [0, 1, 2, 3].map(|n| texels[n] / if n % 2 == 0 { scale.0 } else { scale.1 });
+    let first = |area: u32, source: u32| (area - (source << coarser)) * PAGE_PX;
+    // A screen px more on each side, so that rounding leaves none out.
+    let around = (right.x.abs() + down.x.abs(), right.y.abs() + down.y.abs());
+    let rect = page_rect(&layer.raster, area).inflate(around.0, around.1);
+    QuadEntry {
+        local: local_corners(rect, view.center),
+        texel_from_screen: texels.map(|v| v as f32),
+        center_part: [x.0, y.0],
+        low: [x.1, y.1],
+        high: [x.2, y.2],
+        first_texel: [first(area.col, source.col), first(area.row, source.row)],
+        atlas_layer: part.held.atlas_layer,
+        coarser,
+        current: [current as u32, (current >> 32) as u32],
+        version: part.held.version as u32,
+        padding: [0; 3],
+    }
+}
+
+/// Along one axis: the place of the view's centre in its texel, and where a page begins and ends,
+/// texels from that texel's near edge. `scales`: slide px per px of level 0, of which there are
+/// `size_px`, and of the page's level.
+fn along(page: u32, size_px: u32, scales: (f64, f64), center: f64) -> (f32, f32, f32) {
+    let center = center / scales.1;
+    let texel = center.floor();
+    let low = f64::from(page) * f64::from(PAGE_PX) - texel;
+    let far_edge = f64::from(size_px) * scales.0 / scales.1 - texel;
+    let high = (low + f64::from(PAGE_PX)).min(far_edge);
+    ((center - texel) as f32, low as f32, high as f32)
 }
 
 /// Slide px crossed by one screen px to the right and by one down.
-fn per_screen_px(view: &View) -> (SlideVector, SlideVector) {
+pub(super) fn per_screen_px(view: &View) -> (SlideVector, SlideVector) {
     let linear: euclid::Transform2D<f64, ScreenPx, SlidePx> = view
         .screen_from_slide_linear()
         .inverse()
@@ -205,137 +188,62 @@ fn per_screen_px(view: &View) -> (SlideVector, SlideVector) {
     (slide(1.0, 0.0), slide(0.0, 1.0))
 }
 
-fn uniforms(input: &OverlayInput<'_>, rect: SlideRect) -> Uniforms {
-    let (view, style) = (input.view, input.style);
-    let (hatch, odd_lines) = hatch(view);
-    let swipe = style.swipe.unwrap_or(-1.0);
-    Uniforms {
-        view: ViewUniform::new(view, PAGE_PX),
-        local: local_corners(rect, view.center),
-        hatch,
-        odd_lines,
-        opacity: style.fill_opacity(),
-        reach_px: style.outline_reach_px().unwrap_or(0.0),
-        swipe_px: (swipe * view.size.width as f32).round(),
-        now_end: 0,
-        before_end: 0,
-        show_any: style.show_any.into(),
-        padding: 0,
-    }
-}
-
-/// Diagonal lines that lie on the slide as if drawn there, so that they move, turn and grow with
-/// it. When they have grown to twice their distance, others begin between them, and these fade in:
-/// nothing jumps at any zoom.
-///
-/// Lines are where the first three numbers give whole ones: by how much it grows with one screen px
-/// to the right and down, and what it is at the view's centre. The fourth is the screen px from line
-/// to line. Also how much of the odd lines shows, 0 to 1.
-fn hatch(view: &View) -> ([f32; 4], f32) {
-    let least = LEAST_HATCH_PX * view.slide_px_per_screen_px;
-    let pitch = least.log2().ceil().exp2();
-    let across = |by: SlideVector| (by.x + by.y * view.pixel_aspect) / (SQRT_2 * pitch);
-    let (right, down) = per_screen_px(view);
-    let center = across(view.center.to_vector()).rem_euclid(2.0);
-    let line_px = pitch / view.slide_px_per_screen_px;
-    let hatch = [across(right), across(down), center, line_px];
-    let odd_lines = (pitch / least - 1.0).clamp(0.0, 1.0);
-    (hatch.map(|v| v as f32), odd_lines as f32)
-}
-
 #[cfg(test)]
 mod tests {
     use std::mem::offset_of;
 
-    use super::super::pass::SHADER;
+    use super::super::label_map::SHADER;
     use super::*;
-    use crate::geometry::{ScreenPoint, ScreenSize, SlidePoint};
     use crate::gpu::layout_tests::layout;
 
     #[test]
     fn structures_lie_in_memory_as_the_shader_reads_them() {
-        let (span, offsets) = layout(SHADER, "Level");
-        assert_eq!(span, size_of::<LevelEntry>());
+        let (span, offsets) = layout(SHADER, "Quad");
+        assert_eq!(span, size_of::<QuadEntry>());
         let ours = [
-            offset_of!(LevelEntry, texel_from_screen),
-            offset_of!(LevelEntry, center_part),
-            offset_of!(LevelEntry, far_edge),
-            offset_of!(LevelEntry, center_texel),
-            offset_of!(LevelEntry, table_px),
-            offset_of!(LevelEntry, columns),
-            offset_of!(LevelEntry, first_page),
-            offset_of!(LevelEntry, next_layer),
-            offset_of!(LevelEntry, is_provisional),
+            offset_of!(QuadEntry, local),
+            offset_of!(QuadEntry, texel_from_screen),
+            offset_of!(QuadEntry, center_part),
+            offset_of!(QuadEntry, low),
+            offset_of!(QuadEntry, high),
+            offset_of!(QuadEntry, first_texel),
+            offset_of!(QuadEntry, atlas_layer),
+            offset_of!(QuadEntry, coarser),
+            offset_of!(QuadEntry, current),
+            offset_of!(QuadEntry, version),
+            offset_of!(QuadEntry, padding),
+            offset_of!(QuadEntry, padding) + 4,
+            offset_of!(QuadEntry, padding) + 8,
         ];
         assert_eq!(offsets, ours);
         let (span, offsets) = layout(SHADER, "Uniforms");
         assert_eq!(span, size_of::<Uniforms>());
         let ours = [
             offset_of!(Uniforms, view),
-            offset_of!(Uniforms, local),
-            offset_of!(Uniforms, hatch),
-            offset_of!(Uniforms, odd_lines),
-            offset_of!(Uniforms, opacity),
-            offset_of!(Uniforms, reach_px),
-            offset_of!(Uniforms, swipe_px),
-            offset_of!(Uniforms, now_end),
-            offset_of!(Uniforms, before_end),
-            offset_of!(Uniforms, show_any),
+            offset_of!(Uniforms, shown),
+            offset_of!(Uniforms, is_colour),
+            offset_of!(Uniforms, use_any),
+            offset_of!(Uniforms, use_extra),
             offset_of!(Uniforms, padding),
         ];
         assert_eq!(offsets, ours);
     }
 
-    fn view(slide_px_per_screen_px: f64) -> View {
-        View {
-            center: SlidePoint::new(123_456.7, 98_765.4),
-            slide_px_per_screen_px,
-            rotation_rad: 0.7,
-            mirrored: true,
-            pixel_aspect: 1.1,
-            size: ScreenSize::new(801.0, 600.0),
-        }
-    }
-
-    /// How far a screen point is along the lines' count, from what the shader is given.
-    fn line_at(view: &View, point: ScreenPoint) -> f64 {
-        let ([x, y, center, _], _) = hatch(view);
-        let by = point - (view.size / 2.0).to_vector().to_point();
-        f64::from(x) * by.x + f64::from(y) * by.y + f64::from(center)
-    }
-
     #[test]
-    fn hatching_stays_where_it_is_on_the_slide() {
-        let mut view = view(0.8);
-        let (before, at) = (line_at(&view, (100.0, 200.0).into()), (163.0, 171.0).into());
-        view.pan((63.0, -29.0).into());
-        let moved = (line_at(&view, at) - before).rem_euclid(2.0);
-        assert!(moved.min(2.0 - moved) < 1e-3, "{moved}");
-        view.rotate_about(at, 1.0);
-        let turned = (line_at(&view, at) - before).rem_euclid(2.0);
-        assert!(turned.min(2.0 - turned) < 1e-3, "{turned}");
-    }
-
-    #[test]
-    fn hatching_does_not_jump_when_lines_are_added() {
-        let threshold = 4.0 / LEAST_HATCH_PX;
-        let (wide, fine) = (hatch(&view(threshold * 1.0001)), hatch(&view(threshold)));
-        assert!((wide.0[3] / fine.0[3] - 2.0).abs() < 1e-2 && wide.1 > 0.99);
-        assert!(fine.1 < 0.01, "the new lines can't be seen yet");
-    }
-
-    #[test]
-    fn finer_levels_are_asked_last() {
-        let page = |level| DrawnPage {
-            id: PageId {
-                level,
-                col: 0,
-                row: 0,
-            },
-            atlas_layer: 0,
-            is_current: true,
+    fn shown_classes_are_bits() {
+        let mut style = OverlayStyle {
+            palette: vec![[9, 9, 9, 255]; 40],
+            ..OverlayStyle::default()
         };
-        let pages = [1, 4, 2, 2, 5, 3].map(page);
-        assert_eq!(levels_of(&pages, 2), [2, 3, 4, 5, 1]);
+        style.palette[33][3] = 0;
+        let bits = shown_bits(&style);
+        assert_eq!(bits[..3], [u32::MAX, 0b1111_1101, 0]);
+    }
+
+    #[test]
+    fn a_page_ends_with_its_raster() {
+        // The raster's 1001 px of 4 slide px end at 500.5 px of the next level.
+        let (part, low, high) = along(1, 1001, (4.0, 8.0), 2402.0);
+        assert_eq!((part, low, high), (0.25, -44.0, 200.5));
     }
 }

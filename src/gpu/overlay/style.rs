@@ -23,14 +23,14 @@ pub enum OverlayShape {
 pub enum OverlayContent {
     /// The class, in its colour.
     #[default]
-    Classes = 0,
+    Classes,
     /// `Texel::value` as a heat map.
-    Value = 1,
+    Value,
     /// `Texel::extra` as a heat map.
-    Extra = 2,
+    Extra,
     /// `code`, `any` and `value` as red, green and blue, known where `extra` is not 0. Has no
     /// outlines.
-    Colours = 3,
+    Colours,
 }
 
 impl OverlayContent {
@@ -51,7 +51,7 @@ pub struct OverlayStyle {
     pub opacity: f32,
     /// Areas, borders or both.
     pub shape: OverlayShape,
-    /// Width of outlines, screen px; 1 to 4 look well.
+    /// Width of outlines, screen px; rounded to 1 to 8.
     pub outline_px: f32,
     /// Which part of a texel is drawn.
     pub content: OverlayContent,
@@ -84,6 +84,9 @@ impl Default for OverlayStyle {
 /// How much of a class's colour is left in its outline: dark enough for pink, white and yellow.
 const OUTLINE_LIGHT: f32 = 0.62;
 
+/// The widest outline, screen px: half of it is within the margin of a label map.
+const MOST_OUTLINE_PX: f32 = 8.0;
+
 impl OverlayStyle {
     /// Whether there is anything to draw.
     pub fn is_visible(&self) -> bool {
@@ -99,10 +102,12 @@ impl OverlayStyle {
         self.shape != OverlayShape::Outline || self.content == OverlayContent::Colours
     }
 
-    /// Half the width of outlines, screen px; `None` where there are none.
-    pub(super) fn outline_reach_px(&self) -> Option<f32> {
-        let outlined = self.shape != OverlayShape::Fill && self.content != OverlayContent::Colours;
-        outlined.then(|| self.outline_px.clamp(1.0, 16.0) / 2.0)
+    /// Width of outlines in whole screen px; 0 where there are none.
+    pub(super) fn whole_outline_px(&self) -> u8 {
+        match (self.shape, self.content) {
+            (OverlayShape::Fill, _) | (_, OverlayContent::Colours) => 0,
+            _ => self.outline_px.round().clamp(1.0, MOST_OUTLINE_PX) as u8,
+        }
     }
 
     /// Whether a class is shown.
@@ -113,7 +118,7 @@ impl OverlayStyle {
 
     /// The shader's `colours`: 256 of areas, by class or by value, then 256 of outlines by class,
     /// transparent where the class is not shown. RGBA, red in the lowest byte.
-    pub(super) fn colours(&self) -> Vec<u32> {
+    pub(super) fn colours(&self) -> [u32; 512] {
         let is_heat = matches!(self.content, OverlayContent::Value | OverlayContent::Extra);
         let area = |index: u8| match self.palette.get(usize::from(index)) {
             _ if is_heat => opaque(heat_rgb(index)),
@@ -126,8 +131,10 @@ impl OverlayStyle {
             }
             _ => [0; 4],
         };
-        let (areas, lines) = ((0..=u8::MAX).map(area), (0..=u8::MAX).map(line));
-        areas.chain(lines).map(u32::from_le_bytes).collect()
+        std::array::from_fn(|n| {
+            let index = n as u8;
+            u32::from_le_bytes(if n < 256 { area(index) } else { line(index) })
+        })
     }
 }
 

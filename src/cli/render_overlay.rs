@@ -1,0 +1,329 @@
+//! What `parfocal render` draws over a slide: a mask from elsewhere, or what a model says of the
+//! field, by the engine of the window.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, anyhow, ensure};
+use clap::{Args, ValueEnum};
+
+use super::compute::DeviceChoice;
+use super::parse;
+use super::warn_user;
+use crate::annotate::geojson;
+use crate::app::overlay::AnalysisMode;
+use crate::geometry::{Magnification, Mpp, View};
+use crate::gpu::overlay::{
+    LayerKey, OverlayLayer, OverlayShape, OverlayStyle, PageStore, default_palette,
+};
+use crate::jobs::live::engine_for;
+use crate::jobs::on_compute_thread;
+use crate::labels::{
+    ClassTable, LabelClass, LabelError, LabelFile, LabelSource, Page, PageId, Raster,
+};
+use crate::model::ReadyModel;
+use crate::model::shipped;
+use crate::model::weights::WeightsSource;
+use crate::segment::live::{
+    FieldWish, Limits, LiveStatus, MAGNIFICATIONS, SharedLayers, Step, Wish, magnifications_of,
+};
+use crate::slide::scaled::Scaled;
+use crate::slide::{SlideInfo, SlideSource};
+
+/// The engine's number for the only slide here.
+const SLIDE: u64 = 0;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Overlay")]
+pub struct OverlayArgs {
+    /// A label map (TIFF or PNG) or QuPath's polygons (GeoJSON) to draw on top.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    overlay: Option<PathBuf>,
+    /// Names and colours of a label map's codes (TOML, JSON or CSV).
+    #[arg(long, value_name = "FILE", requires = "overlay")]
+    classes: Option<PathBuf>,
+    /// Segment the field as the window does: breast, brain, or a decoder's weights file.
+    #[arg(long, value_name = "NAME|FILE")]
+    model: Option<String>,
+    /// Attention bias to use in place of the model's own (JSON).
+    #[arg(long, value_name = "FILE", requires = "model")]
+    bias: Option<PathBuf>,
+    /// Analyse at this magnification alone: 5, 10, 20 or 40. Without, at the one nearest to the
+    /// picture's, with its context.
+    #[arg(long, value_name = "MAG", requires = "model", value_parser = parse::magnification)]
+    pin: Option<f64>,
+    /// What the model computes on.
+    #[arg(long, value_enum, default_value = "cpu", requires = "model")]
+    device: DeviceChoice,
+    /// Of areas, 0 to 1.
+    #[arg(long, default_value_t = 0.45, value_parser = parse::within(0.0, 1.0))]
+    opacity: f32,
+    /// How regions are drawn.
+    #[arg(long, value_enum, default_value = "area")]
+    regions: Regions,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Regions {
+    Area,
+    Border,
+    Both,
+}
+
+/// An overlay that is ready to be drawn.
+pub struct Overlay {
+    maps: Vec<Map>,
+    /// How it looks.
+    pub style: OverlayStyle,
+    /// What it follows from, for the picture's file.
+    pub notes: Vec<(String, String)>,
+}
+
+/// One map: where its px lie and where its pages are looked up.
+struct Map {
+    raster: Raster,
+    pages: Pages,
+    stands_in: bool,
+}
+
+enum Pages {
+    File(Box<dyn LabelSource>, Mutex<Option<LabelError>>),
+    Engine(SharedLayers, crate::segment::live::LayerKey),
+}
+
+impl PageStore for Pages {
+    fn page(&self, id: PageId) -> Option<(Arc<Page>, u64)> {
+        match self {
+            Self::Engine(layers, key) => layers.page(*key, id),
+            Self::File(source, failure) => match source.read_page(id) {
+                Ok(page) => Some((page, u64::MAX)),
+                Err(error) => {
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    None
+                }
+            },
+        }
+    }
+}
+
+impl Overlay {
+    /// The maps in the order in which they are asked.
+    pub fn layers(&self) -> Vec<OverlayLayer<'_>> {
+        let layer = |(key, map): (u64, &'_ Map)| (LayerKey(key), map.raster, map.stands_in);
+        let mut layers = Vec::new();
+        for (key, map) in (0..).zip(&self.maps) {
+            let (key, raster, is_provisional) = layer((key, map));
+            layers.push(OverlayLayer {
+                key,
+                raster,
+                pages: &map.pages,
+                is_provisional,
+            });
+        }
+        layers
+    }
+
+    /// Why some of a mask could not be read.
+    pub fn failure(&self) -> Option<String> {
+        self.maps.iter().find_map(|map| match &map.pages {
+            Pages::File(_, failure) => {
+                let failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                failure.as_ref().map(ToString::to_string)
+            }
+            Pages::Engine(..) => None,
+        })
+    }
+}
+
+impl OverlayArgs {
+    /// Opens the mask or runs the model on what `view` shows; none where neither is asked for.
+    ///
+    /// # Errors
+    /// When a file can't be used, the slide has no scale for a model, or the model fails.
+    pub fn open(
+        &self,
+        slide: &Arc<dyn SlideSource>,
+        mpp: Option<Mpp>,
+        view: &View,
+    ) -> anyhow::Result<Option<Overlay>> {
+        let slide: Arc<dyn SlideSource> = match mpp {
+            Some(mpp) => Arc::new(Scaled::new(Arc::clone(slide), mpp)),
+            None => Arc::clone(slide),
+        };
+        match (&self.overlay, &self.model) {
+            (Some(path), _) => self.mask(path, slide.info()).map(Some),
+            (None, Some(name)) => self.segmented(name, &slide, view).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn mask(&self, path: &Path, slide: &SlideInfo) -> anyhow::Result<Overlay> {
+        let is_geojson = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("geojson"));
+        let source: Box<dyn LabelSource> = if is_geojson {
+            let imported = geojson::read(path)?;
+            if let Some(words) = imported.left_out_words() {
+                warn_user(&format!("warning: {}: {words}", path.display()));
+            }
+            Box::new(imported.into_labels(path, slide)?)
+        } else {
+            let table = self.classes.as_deref().map(ClassTable::load).transpose()?;
+            let file = LabelFile::open(path, slide, table.as_ref())?;
+            if file.slide_hash().is_some_and(|hash| hash != slide.hash.0) {
+                warn_user(&format!(
+                    "warning: {} was made of another slide",
+                    path.display()
+                ));
+            }
+            Box::new(file)
+        };
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy();
+        let style = self.style(source.classes(), false);
+        let map = Map {
+            raster: source.raster(),
+            pages: Pages::File(source, Mutex::new(None)),
+            stands_in: false,
+        };
+        Ok(Overlay {
+            maps: vec![map],
+            style,
+            notes: vec![("Overlay".to_owned(), name.into_owned())],
+        })
+    }
+
+    fn segmented(
+        &self,
+        name: &str,
+        slide: &Arc<dyn SlideSource>,
+        view: &View,
+    ) -> anyhow::Result<Overlay> {
+        let device = self.device.open()?;
+        let source = WeightsSource::named(name, &shipped::decoders());
+        let run = || -> anyhow::Result<_> {
+            let model = ReadyModel::open(&source, None, self.bias.as_deref(), &device)?;
+            let wish = self.wish(&model, slide, view)?;
+            let layers = SharedLayers::default();
+            let status = analyse(&model, wish.clone(), &layers);
+            Ok((model, wish, layers, status))
+        };
+        let (model, wish, layers, status) = on_compute_thread(run).map_err(|e| anyhow!(e))??;
+        if let Some(failure) = &status.failure {
+            warn_user(&format!("warning: tiles could not be analysed: {failure}"));
+        }
+        let wanted = wish.fields[0].analysis;
+        let key = crate::segment::live::LayerKey {
+            slide: SLIDE,
+            analysis: wanted,
+        };
+        let raster = layers.raster(key).context("nothing was analysed")?;
+        let classes: Vec<LabelClass> =
+            Vec::from_iter(model.card.classes.iter().map(|class| LabelClass {
+                name: class.name.clone(),
+                rgb: class.colour,
+            }));
+        let bias: Vec<String> = classes
+            .iter()
+            .zip(model.bias.total())
+            .map(|(class, bias)| format!("{} {bias:+.3}", class.name))
+            .collect();
+        Ok(Overlay {
+            maps: vec![Map {
+                raster,
+                pages: Pages::Engine(layers, key),
+                stands_in: false,
+            }],
+            style: self.style(&classes, true),
+            notes: vec![
+                (
+                    "Model-Hash".to_owned(),
+                    format!("sha256:{}", model.decoder_sha256),
+                ),
+                (
+                    "Analysis".to_owned(),
+                    format!("{wanted:?} {}", wanted.magnification()),
+                ),
+                ("Attention-Bias".to_owned(), bias.join(", ")),
+            ],
+        })
+    }
+
+    fn wish(
+        &self,
+        model: &ReadyModel,
+        slide: &Arc<dyn SlideSource>,
+        view: &View,
+    ) -> anyhow::Result<Wish> {
+        let info = slide.info();
+        let mpp = info.mpp.with_context(|| {
+            format!(
+                "{} does not state its scale: give it as in --slide-mpp 0.25",
+                info.name
+            )
+        })?;
+        let mode = match self.pin {
+            None => AnalysisMode::Follow,
+            Some(pin) => AnalysisMode::Pinned(place_of(Magnification(pin))?),
+        };
+        let available = magnifications_of(info, model.card.mpp);
+        let um_per_px = view.slide_px_per_screen_px * mpp.x;
+        let analysis = mode.analysis(&available, um_per_px).with_context(|| {
+            let list: Vec<String> = available.iter().map(ToString::to_string).collect();
+            format!("{} can be analysed at: {}", info.name, list.join(", "))
+        })?;
+        Ok(Wish {
+            fields: vec![FieldWish {
+                slide: Arc::clone(slide),
+                slide_id: SLIDE,
+                analysis,
+                seen: view.bounding_rect(),
+                center: view.center,
+            }],
+            bias: model.bias.total(),
+            offsets: vec![0.0; model.card.classes.len()],
+            shown_class: None,
+        })
+    }
+
+    /// Colours that all kinds of colour vision tell apart for a model, those of a mask for a mask.
+    fn style(&self, classes: &[LabelClass], by_default: bool) -> OverlayStyle {
+        let default = default_palette();
+        let colour = |(index, class): (usize, &LabelClass)| {
+            let [r, g, b] = match by_default && classes.len() <= default.len() {
+                true => default[index],
+                false => class.rgb,
+            };
+            [r, g, b, 255]
+        };
+        OverlayStyle {
+            opacity: self.opacity,
+            shape: match self.regions {
+                Regions::Area => OverlayShape::Fill,
+                Regions::Border => OverlayShape::Outline,
+                Regions::Both => OverlayShape::Both,
+            },
+            palette: classes.iter().enumerate().map(colour).collect(),
+            ..OverlayStyle::default()
+        }
+    }
+}
+
+fn place_of(magnification: Magnification) -> anyhow::Result<u8> {
+    let found = MAGNIFICATIONS.iter().position(|of| *of == magnification);
+    ensure!(
+        found.is_some(),
+        "--pin {magnification}: slides are analysed at 5x, 10x, 20x and 40x"
+    );
+    Ok(found.unwrap_or_default() as u8)
+}
+
+/// Works until the field is done.
+fn analyse(model: &ReadyModel, wish: Wish, layers: &SharedLayers) -> LiveStatus {
+    let mut engine = engine_for(model, Limits::default(), layers.clone());
+    engine.ask(wish);
+    while engine.step() == Step::Worked {}
+    engine.status()
+}
