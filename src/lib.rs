@@ -1,7 +1,8 @@
 //! Parfocal: a whole-slide viewer whose overlay stays in focus when the magnification changes.
 //!
-//! Data flows one way through the rooms: `geometry` ← `slide` ← `tiles` ← `gpu` ← `app`, `cli`, and
-//! `slide`, `model` ← `segment`, `learn` ← `cli`. `files` serves all of them.
+//! Data flows one way through the rooms: `geometry` ← `slide` ← `labels` ← `annotate`, and `slide` ←
+//! `tiles` ← `gpu` ← `app`, `cli`, and `slide`, `labels`, `model` ← `segment`, `learn` ← `jobs` ← `app`,
+//! `cli`. `files` serves all of them.
 
 pub mod annotate;
 pub mod app;

@@ -17,10 +17,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "segment",
         &["files", "geometry", "slide", "labels", "model"],
     ),
-    (
-        "learn",
-        &["files", "geometry", "slide", "labels", "model", "segment"],
-    ),
+    ("learn", &["files", "geometry", "slide", "model"]),
     (
         "jobs",
         &["geometry", "slide", "labels", "model", "segment", "learn"],

@@ -399,3 +399,61 @@ fn shipped_weights_go_by_name() {
     succeeds(&bench.parfocal(&embed));
     assert!(bench.bytes("a.npz").len() > 1000);
 }
+
+#[test]
+fn the_windows_engine_draws_what_the_file_holds() {
+    let bench = Bench::new(520, 400);
+    succeeds(&bench.parfocal(&Bench::args("map.tif", &[])));
+    let table = "0,tumor,#009e73\n1,stroma,#f0e442\n2,other,#0072b2\n";
+    std::fs::write(bench.at("classes.csv"), table).unwrap();
+    let render = |out: &str, more: &[&str]| {
+        let place = [
+            "--size",
+            "520x400",
+            "--downsample",
+            "1",
+            "--center-px",
+            "260,200",
+        ];
+        let base = ["render", "slide.png", "--slide-mpp", "1", "-o", out];
+        succeeds(&bench.parfocal(&[&base, &place[..], more].concat()));
+        let picture = image::open(bench.at(out)).unwrap().into_rgb8();
+        assert_eq!(picture.dimensions(), (520, 400));
+        picture.into_raw()
+    };
+    let bare = render("bare.png", &[]);
+    let of_file = render(
+        "file.png",
+        &["--overlay", "map.tif", "--classes", "classes.csv"],
+    );
+    let live = render(
+        "live.png",
+        &["--model", "decoder.safetensors", "--pin", "10"],
+    );
+    assert!(of_file == live, "px by px");
+    assert!(bare != live);
+    let file = bench.bytes("live.png");
+    let holds = |words: &[u8]| file.windows(words.len()).any(|bytes| bytes == words);
+    assert!(holds(b"Model-Hash\0sha256:") && holds(b"Attention-Bias\0tumor "));
+    let refused = [
+        "render",
+        "slide.png",
+        "--model",
+        "decoder.safetensors",
+        "-o",
+        "x.png",
+    ];
+    fails(&bench.parfocal(&refused), &["slide.png", "--slide-mpp"]);
+    let refused = [
+        "render",
+        "slide.png",
+        "--overlay",
+        "classes.csv",
+        "-o",
+        "x.png",
+    ];
+    fails(
+        &bench.parfocal(&refused),
+        &["classes.csv", "neither a TIFF nor a PNG"],
+    );
+}

@@ -410,8 +410,12 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
     );
     window.harness.drag_at(from);
     window.harness.step();
-    window.harness.hover_at(to);
-    window.harness.step();
+    // On the way in steps, which are one to undo.
+    for part in [0.3, 0.6, 1.0] {
+        window.harness.hover_at(from + (to - from) * part);
+        window.harness.step();
+        window.harness.step();
+    }
     window.harness.drop_at(to);
     window.until("the turn is shown", |window| {
         is_analysed(window) && window.app().state().overlay.status.turn_s.is_some()

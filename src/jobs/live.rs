@@ -17,9 +17,6 @@ use crate::model::{ReadyError, ReadyModel};
 use crate::segment::live::{Engine, Limits, LiveStatus, SharedLayers, Step, Wish};
 use crate::segment::{Network, Settings};
 
-/// The status is told at most this often while tiles come.
-const TELL_EVERY: Duration = Duration::from_millis(40);
-
 /// How much less urgent the processor's work is than the window's, as `nice` counts it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
@@ -78,6 +75,7 @@ struct Shared {
     inbox: Mutex<Inbox>,
     news: Condvar,
     layers: SharedLayers,
+    tell_every: Duration,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -95,7 +93,8 @@ pub struct LiveThread {
 }
 
 impl LiveThread {
-    /// Starts opening a model. `wake` is called from the thread whenever there is something new.
+    /// Starts opening a model. `wake` is called from the thread when there is something new, while
+    /// tiles come at most once in `tell_every`.
     ///
     /// # Errors
     /// When the system can't start a thread.
@@ -103,6 +102,7 @@ impl LiveThread {
         choice: ModelChoice,
         device: ComputeDevice,
         limits: Limits,
+        tell_every: Duration,
         wake: Box<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -115,6 +115,7 @@ impl LiveThread {
             }),
             news: Condvar::new(),
             layers: SharedLayers::default(),
+            tell_every,
             wake,
         });
         let for_thread = Arc::clone(&shared);
@@ -273,7 +274,7 @@ fn serve(shared: &Shared, mut engine: Engine<Network>) {
             engine.ask(wish);
         }
         idle = engine.step() == Step::Idle;
-        if idle || told.elapsed() >= TELL_EVERY {
+        if idle || told.elapsed() >= shared.tell_every {
             told = Instant::now();
             shared.lock().status = engine.status();
             (shared.wake)();

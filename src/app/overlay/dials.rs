@@ -35,6 +35,8 @@ struct Values {
 #[derive(Debug, Clone, Default)]
 pub struct Dials {
     now: Values,
+    /// The dial that is held, once it was turned.
+    held: Option<(DialSet, usize)>,
     undo: Vec<Values>,
     redo: Vec<Values>,
 }
@@ -59,7 +61,8 @@ impl Dials {
         }
     }
 
-    /// Turns a dial; `held`: as part of the turn before.
+    /// Turns a dial. `held`: by a hand that holds it, all of whose turns are one step until
+    /// [`Self::let_go`].
     pub fn turn(&mut self, dials: DialSet, class: usize, to: f32, held: bool) {
         let before = self.now.clone();
         let values = match dials {
@@ -69,9 +72,19 @@ impl Dials {
         if let (Some(value), true) = (values.get_mut(class), to.is_finite()) {
             *value = to;
         }
-        if self.now != before && !held {
+        if self.now == before {
+            return;
+        }
+        let dial = held.then_some((dials, class));
+        if dial.is_none() || self.held != dial {
             self.note(before);
         }
+        self.held = dial;
+    }
+
+    /// The hand let go of its dial.
+    pub fn let_go(&mut self) {
+        self.held = None;
     }
 
     /// Puts one class or all back; output offsets go back to none with them.
@@ -96,6 +109,7 @@ impl Dials {
 
     /// Takes the last turn back.
     pub fn undo(&mut self) {
+        self.held = None;
         if let Some(before) = self.undo.pop() {
             self.redo.push(std::mem::replace(&mut self.now, before));
         }
@@ -124,6 +138,7 @@ impl Dials {
     }
 
     fn note(&mut self, before: Values) {
+        self.held = None;
         self.redo.clear();
         self.undo.push(before);
         if self.undo.len() > MOST_STEPS {
@@ -178,9 +193,10 @@ mod tests {
     fn a_held_dial_is_one_step_and_steps_go_both_ways() {
         let mut dials = Dials::new(3);
         assert_eq!(dials.history(), (false, false));
-        for (step, to) in [0.1, 0.5, 0.9].into_iter().enumerate() {
-            dials.turn(DialSet::Bias, 0, to, step > 0);
+        for to in [0.1, 0.5, 0.9] {
+            dials.turn(DialSet::Bias, 0, to, true);
         }
+        dials.let_go();
         dials.turn(DialSet::Output, 2, -1.0, false);
         dials.undo();
         assert_eq!(dials.values(DialSet::Output), [0.0; 3]);

@@ -69,7 +69,7 @@ pub enum OverlayCommand {
     ShowProbability(Option<usize>),
     /// Show or hide a class.
     ShowClass(usize, bool),
-    /// Turn a dial to a value. While it is held, the turns are one step to undo.
+    /// Turn a dial to a value. While a hand holds it, all turns are one step to undo.
     Turn {
         /// Bias or output offsets.
         dials: DialSet,
@@ -77,9 +77,11 @@ pub enum OverlayCommand {
         class: usize,
         /// Its value.
         to: f32,
-        /// Whether the dial was held already.
+        /// Whether a hand holds it.
         held: bool,
     },
+    /// The hand let go of its dial.
+    LetGo,
     /// Put dials back, one class or all.
     Reset(ResetTo, Option<usize>),
     /// Take the last turn back.

@@ -1,6 +1,7 @@
 //! Between the window and the model at work: wishes out, maps in.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::app::App;
 use crate::app::state::{Notice, OpenedSlide, PaneIndex};
@@ -53,6 +54,7 @@ impl App {
                     overlay.areas.before_mm2 = None;
                 }
             }
+            OverlayCommand::LetGo => overlay.dials.let_go(),
             OverlayCommand::Undo => overlay.dials.undo(),
             OverlayCommand::Redo => overlay.dials.redo(),
         }
@@ -62,7 +64,11 @@ impl App {
         let ctx = self.ctx.clone();
         let device = self.compute_device();
         let wake = Box::new(move || ctx.request_repaint());
-        let started = LiveThread::start(choice, device, Limits::default(), wake);
+        let tell_every = match self.state.adapter_is_real {
+            true => TELL_EVERY,
+            false => TELL_EVERY_SOFTWARE,
+        };
+        let started = LiveThread::start(choice, device, Limits::default(), tell_every, wake);
         match started {
             Ok(live) => {
                 let overlay = &mut self.state.overlay;
@@ -358,6 +364,12 @@ impl App {
         }
     }
 }
+
+/// The picture is drawn anew at most this often because tiles come.
+const TELL_EVERY: Duration = Duration::from_millis(40);
+
+/// Where the processor draws, every picture takes it from the model.
+const TELL_EVERY_SOFTWARE: Duration = Duration::from_millis(250);
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
 const ALL_KNOWN: f64 = 0.999;

@@ -105,16 +105,16 @@ fn turn(
         let slider = slider.clamping(egui::SliderClamping::Edits);
         let response = ui.add(slider).accessible_name(name);
         if response.changed() {
-            // A drag is one step to undo: all but its first change belong to it.
-            let held = response.dragged() && !response.drag_started() && already(ui, &response);
             asked.push(OverlayCommand::Turn {
                 dials,
                 class,
                 to: value,
-                held,
+                held: response.dragged() || response.drag_stopped(),
             });
         }
-        note_drag(ui, &response);
+        if response.drag_stopped() {
+            asked.push(OverlayCommand::LetGo);
+        }
         if response.double_clicked() {
             asked.push(OverlayCommand::Turn {
                 dials,
@@ -124,17 +124,6 @@ fn turn(
             });
         }
     });
-}
-
-/// Whether the drag under way has turned its dial before.
-fn already(ui: &Ui, response: &egui::Response) -> bool {
-    ui.data(|data| data.get_temp::<bool>(response.id))
-        .unwrap_or(false)
-}
-
-fn note_drag(ui: &Ui, response: &egui::Response) {
-    let turned = response.dragged() && (response.changed() || already(ui, response));
-    ui.data_mut(|data| data.insert_temp(response.id, turned));
 }
 
 /// mm² in the field and since the dials were last put back.

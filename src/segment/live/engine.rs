@@ -183,14 +183,14 @@ impl<M: LiveModel> Engine<M> {
             return self.end_step();
         }
         let new = self.next_new();
-        if new.is_empty() {
-            return match self.queue.is_empty() && self.passes_left == 0 {
-                true => Step::Idle,
-                false => Step::Worked,
-            };
+        if !new.is_empty() {
+            self.encode(&new);
         }
-        self.encode(&new);
-        self.end_step()
+        let idle = new.is_empty() && self.queue.is_empty() && self.passes_left == 0;
+        match self.end_step() {
+            _ if idle => Step::Idle,
+            step => step,
+        }
     }
 
     fn end_step(&mut self) -> Step {
