@@ -403,7 +403,15 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
     let decoded = |window: &Window| window.app().state().overlay.status.decoded;
     let encoded = window.app().state().overlay.status.encoded;
 
-    let slider = window.harness.get_by_label("Attention of tumor").rect();
+    // The number beside the slider has its name; the slider is the one in its row.
+    let row = window.harness.get_by_label("Attention of tumor").rect();
+    let sliders = window
+        .harness
+        .get_all_by_role(egui::accesskit::Role::Slider);
+    let slider = sliders
+        .map(|node| node.rect())
+        .find(|rect| rect.y_range().contains(row.center().y));
+    let slider = slider.expect("a slider in the row");
     let (from, to) = (
         slider.center(),
         slider.right_center() - egui::vec2(20.0, 0.0),
@@ -417,11 +425,12 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
         window.harness.step();
     }
     window.harness.drop_at(to);
+    window.harness.step();
+    let turned = window.app().state().overlay.dials.values(DialSet::Bias)[0];
+    assert!(turned > 1.0, "{turned}, {slider:?}");
     window.until("the turn is shown", |window| {
         is_analysed(window) && window.app().state().overlay.status.turn_s.is_some()
     });
-    let total = window.app().state().overlay.dials.values(DialSet::Bias)[0];
-    assert!(total > 1.0, "{total}");
     assert_ne!(pane_px(&mut window), segmented, "the tissue answers");
     assert_eq!(window.app().state().overlay.status.encoded, encoded);
 
