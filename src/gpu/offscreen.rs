@@ -100,10 +100,9 @@ impl Part {
 
     /// `whole`'s swipe as a share of this part's width; beyond 0 to 1 where it lies outside.
     fn style(&self, whole: &OverlayInput<'_>) -> OverlayStyle {
-        let in_part = |swipe: f32| {
-            let from_left = f64::from(swipe) * whole.view.size.width.round();
-            ((from_left - f64::from(self.left)) / f64::from(self.width)) as f32
-        };
+        let width = whole.view.size.width.round();
+        let from_left = |swipe: f32| f64::from(swipe) * width - f64::from(self.left);
+        let in_part = |swipe: f32| (from_left(swipe) / f64::from(self.width)) as f32;
         OverlayStyle {
             swipe: whole.style.swipe.map(in_part),
             ..whole.style.clone()
@@ -214,12 +213,8 @@ impl Offscreen {
         while let Some(part) = parts.pop() {
             let view = part.view(subject.view);
             let mut plan = plan(SLIDE, &subject.pyramid, &view, ScreenVector::zero());
-            let pages = subject.overlay.map_or(0, |overlay| {
-                pages_seen(&OverlayInput {
-                    view: &view,
-                    ..*overlay
-                })
-            });
+            let overlay = subject.overlay;
+            let pages = overlay.map_or(0, |overlay| pages_seen(overlay, &view));
             let too_much = plan.sharp.len() > MOST_TILES
                 || pages > MOST_PAGES
                 || part.longer_side_px() > MOST_SIDE_PX;

@@ -28,7 +28,7 @@ pub(super) struct Uniforms {
 }
 
 /// Screen px between the lines of a hatch, at least; at most twice as many.
-const LEAST_HATCH_PX: f64 = 7.0;
+const LEAST_HATCH_PX: f64 = 8.0;
 
 impl Uniforms {
     /// `None` where nothing is drawn.

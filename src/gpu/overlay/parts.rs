@@ -62,12 +62,10 @@ pub(super) fn wanted_parts(layer: &OverlayLayer<'_>, input: &OverlayInput<'_>) -
     areas.filter_map(at_hand).collect()
 }
 
-/// The most pages that an overlay may need to be at hand at once.
-pub(in crate::gpu) fn pages_seen(input: &OverlayInput<'_>) -> usize {
-    let layers = input.layers.iter().chain(input.swiped_layers());
-    layers
-        .map(|layer| pages_in_view(layer, input.view).len())
-        .sum()
+/// The most pages that an overlay of a view may need to be at hand at once.
+pub(in crate::gpu) fn pages_seen(overlay: &OverlayInput<'_>, view: &View) -> usize {
+    let layers = overlay.layers.iter().chain(overlay.swiped_layers());
+    layers.map(|layer| pages_in_view(layer, view).len()).sum()
 }
 
 /// The pages that touch the viewport, of the level that suits it, however it is turned.

@@ -272,3 +272,96 @@ impl OverlayRenderer {
         (uniforms, bind_group)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::input::PageStore;
+    use super::super::style::OverlayStyle;
+    use super::*;
+    use crate::geometry::{ScreenSize, SlidePoint, View};
+    use crate::gpu::device::Headless;
+    use crate::labels::{Page, Raster, Texel};
+
+    /// Pages of one class, all the same one.
+    struct Plain(Arc<Page>);
+
+    impl Plain {
+        fn new(code: u8) -> Self {
+            let mut page = Page::new(1);
+            page.texels_mut().fill(Texel::of(code));
+            Self(Arc::new(page))
+        }
+    }
+
+    impl PageStore for Plain {
+        fn page(&self, _id: PageId) -> Option<(Arc<Page>, u64)> {
+            Some((Arc::clone(&self.0), u64::MAX))
+        }
+    }
+
+    fn view() -> View {
+        View {
+            center: SlidePoint::new(1024.0, 1024.0),
+            slide_px_per_screen_px: 1.0,
+            rotation_rad: 0.0,
+            mirrored: false,
+            pixel_aspect: 1.0,
+            size: ScreenSize::new(400.0, 300.0),
+        }
+    }
+
+    fn layer(key: u64, pages: &dyn PageStore) -> OverlayLayer<'_> {
+        OverlayLayer {
+            key: LayerKey(key),
+            raster: Raster {
+                slide_px_per_px: (1.0, 1.0),
+                size_px: (2048, 2048),
+            },
+            pages,
+            is_provisional: false,
+        }
+    }
+
+    #[test]
+    fn copying_ends_with_the_budget_and_goes_on_with_the_next_frame() {
+        let gpu = Headless::open().unwrap();
+        let mut renderer =
+            OverlayRenderer::new(gpu.device, gpu.queue, wgpu::TextureFormat::Rgba8Unorm);
+        let (known, unknown) = (Plain::new(1), Plain::new(crate::labels::UNKNOWN));
+        let mut prepare = |slot: u8, layers: &[OverlayLayer<'_>], budget: Option<Duration>| {
+            let input = OverlayInput {
+                view: &view(),
+                layers,
+                before_layers: &[],
+                style: &OverlayStyle::default(),
+            };
+            renderer.begin_frame();
+            let coverage = renderer.prepare(ViewSlot(slot), &input, budget);
+            (coverage.missing, coverage.more_to_upload)
+        };
+        let layers = [layer(1, &known), layer(2, &known)];
+        assert_eq!(prepare(0, &layers, Some(Duration::ZERO)), (8, true));
+        assert_eq!(prepare(0, &layers[..1], None), (0, false));
+        let zero = Some(Duration::ZERO);
+        assert_eq!(
+            prepare(1, &layers[..1], zero),
+            (0, false),
+            "another view has them"
+        );
+        assert_eq!(
+            prepare(0, &layers, zero),
+            (0, false),
+            "the second layer is hidden"
+        );
+        let layers = [layer(3, &unknown), layer(2, &known)];
+        assert_eq!(
+            prepare(0, &layers, zero),
+            (8, true),
+            "what is unknown hides nothing"
+        );
+        let layers = [layer(1, &unknown)];
+        assert_eq!(prepare(0, &layers, zero), (4, true), "other versions");
+    }
+}

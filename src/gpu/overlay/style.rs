@@ -82,7 +82,7 @@ impl Default for OverlayStyle {
 }
 
 /// How much of a class's colour is left in its outline: dark enough for pink, white and yellow.
-const OUTLINE_LIGHT: f32 = 0.62;
+const OUTLINE_LIGHT: f32 = 0.7;
 
 /// The widest outline, screen px: half of it is within the margin of a label map.
 const MOST_OUTLINE_PX: f32 = 8.0;
@@ -245,7 +245,7 @@ mod tests {
         let colours = style.colours();
         assert_eq!(colours.len(), 512);
         assert_eq!(colours[0].to_le_bytes(), [200, 100, 50, 255]);
-        assert_eq!(colours[256].to_le_bytes(), [124, 62, 31, 255]);
+        assert_eq!(colours[256].to_le_bytes(), [140, 70, 35, 255]);
         assert_eq!((colours[257], colours[256 + 2], colours[511]), (0, 0, 0));
         assert!(style.shows(0) && !style.shows(1) && !style.shows(2) && !style.shows(FAILED));
     }
