@@ -16,6 +16,7 @@ use parfocal::gpu::overlay::OverlayShape;
 use parfocal::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
 use parfocal::model::dfa::ClassBias;
 use parfocal::model::dfa::weights::{ClassLabel, DecoderCard};
+use parfocal::segment::live::FieldAreas;
 use parfocal::slide::{
     AssociatedImage, LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource,
 };
@@ -475,7 +476,10 @@ fn with_model(shown: &[Panel]) -> Window {
     overlay.model = Some(ModelState::Ready(Arc::new(facts)));
     overlay.shown = true;
     overlay.dials = Dials::new(3);
-    overlay.areas.field_mm2 = vec![0.25, 1.5, 0.0];
+    overlay.areas.now = Some(FieldAreas {
+        field_mm2: vec![0.25, 1.5, 0.0],
+        ..FieldAreas::default()
+    });
     overlay.areas.before_mm2 = Some(vec![0.2, 1.5, 0.0]);
     window
 }

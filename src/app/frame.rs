@@ -205,7 +205,7 @@ impl App {
             return;
         };
         match &self.renderer {
-            Some(renderer) => viewport::paint_slide(ui, area, renderer),
+            Some(renderer) => viewport::paint_pass(ui, area, renderer),
             None => viewport::paint_message(
                 ui,
                 area,
@@ -213,7 +213,7 @@ impl App {
             ),
         }
         if let Some(renderer) = &self.overlay_renderer {
-            viewport::paint_overlay(ui, area, renderer);
+            viewport::paint_pass(ui, area, renderer);
         }
         let linked_field = state
             .view(area.index.other())

@@ -201,60 +201,46 @@ fn scrolls(ui: &Ui, area: &PaneArea, response: &Response) -> Vec<CameraMove> {
     moves
 }
 
-/// The slide pass inside egui's render pass.
-struct SlidePaint {
-    renderer: Arc<Mutex<SlideRenderer>>,
+/// A pass that draws what was prepared for a view.
+pub trait PanePass: Send + 'static {
+    /// Draws into the pass's present viewport.
+    fn paint(&self, slot: ViewSlot, pass: &mut wgpu::RenderPass<'_>);
+}
+
+impl PanePass for SlideRenderer {
+    fn paint(&self, slot: ViewSlot, pass: &mut wgpu::RenderPass<'_>) {
+        self.paint(slot, pass);
+    }
+}
+
+impl PanePass for OverlayRenderer {
+    fn paint(&self, slot: ViewSlot, pass: &mut wgpu::RenderPass<'_>) {
+        self.paint(slot, pass);
+    }
+}
+
+/// Such a pass inside egui's render pass.
+struct PanePaint<P> {
+    renderer: Arc<Mutex<P>>,
     slot: ViewSlot,
 }
 
-impl egui_wgpu::CallbackTrait for SlidePaint {
+impl<P: PanePass> egui_wgpu::CallbackTrait for PanePaint<P> {
     fn paint(
         &self,
         _info: egui::PaintCallbackInfo,
         pass: &mut wgpu::RenderPass<'static>,
         _resources: &egui_wgpu::CallbackResources,
     ) {
-        self.renderer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .paint(self.slot, pass);
+        let renderer = self.renderer.lock();
+        let renderer = renderer.unwrap_or_else(PoisonError::into_inner);
+        renderer.paint(self.slot, pass);
     }
 }
 
-/// Draws the slide that was prepared for this pane.
-pub fn paint_slide(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<SlideRenderer>>) {
-    let callback = SlidePaint {
-        renderer: Arc::clone(renderer),
-        slot: area.index.slot(),
-    };
-    ui.painter()
-        .with_clip_rect(area.rect)
-        .add(egui_wgpu::Callback::new_paint_callback(area.rect, callback));
-}
-
-/// The overlay pass inside egui's render pass.
-struct OverlayPaint {
-    renderer: Arc<Mutex<OverlayRenderer>>,
-    slot: ViewSlot,
-}
-
-impl egui_wgpu::CallbackTrait for OverlayPaint {
-    fn paint(
-        &self,
-        _info: egui::PaintCallbackInfo,
-        pass: &mut wgpu::RenderPass<'static>,
-        _resources: &egui_wgpu::CallbackResources,
-    ) {
-        self.renderer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .paint(self.slot, pass);
-    }
-}
-
-/// Draws the overlay that was prepared for this pane.
-pub fn paint_overlay(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<OverlayRenderer>>) {
-    let callback = OverlayPaint {
+/// Draws what was prepared for this pane.
+pub fn paint_pass<P: PanePass>(ui: &Ui, area: &PaneArea, renderer: &Arc<Mutex<P>>) {
+    let callback = PanePaint {
         renderer: Arc::clone(renderer),
         slot: area.index.slot(),
     };

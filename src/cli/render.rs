@@ -113,10 +113,11 @@ fn draw(
     overlay: Option<&Overlay>,
 ) -> anyhow::Result<Picture> {
     let name = &slide.info().name;
-    let layers = overlay.map(Overlay::layers).unwrap_or_default();
-    let input = overlay.map(|overlay| OverlayInput {
+    let layer = overlay.map(|overlay| [overlay.layer()]);
+    let input = overlay.zip(layer.as_ref());
+    let input = input.map(|(overlay, layer)| OverlayInput {
         view,
-        layers: &layers,
+        layers: layer,
         before_layers: &[],
         style: &overlay.style,
     });

@@ -14,13 +14,11 @@ use crate::annotate::geojson;
 use crate::app::overlay::AnalysisMode;
 use crate::geometry::{Magnification, Mpp, View};
 use crate::gpu::overlay::{
-    LayerKey, OverlayLayer, OverlayShape, OverlayStyle, PageStore, default_palette,
+    LayerKey, OverlayLayer, OverlayShape, OverlayStyle, PageStore, class_palette,
 };
 use crate::jobs::live::engine_for;
 use crate::jobs::on_compute_thread;
-use crate::labels::{
-    ClassTable, LabelClass, LabelError, LabelFile, LabelSource, Page, PageId, Raster,
-};
+use crate::labels::{ClassTable, LabelError, LabelFile, LabelSource, Page, PageId, Raster};
 use crate::model::ReadyModel;
 use crate::model::shipped;
 use crate::model::weights::WeightsSource;
@@ -32,6 +30,9 @@ use crate::slide::{SlideInfo, SlideSource};
 
 /// The engine's number for the only slide here.
 const SLIDE: u64 = 0;
+
+/// A picture of which at least so much was analysed is: cells at its edge may be cut.
+const ALL_KNOWN: f64 = 0.999;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Overlay")]
@@ -72,18 +73,12 @@ enum Regions {
 
 /// An overlay that is ready to be drawn.
 pub struct Overlay {
-    maps: Vec<Map>,
+    raster: Raster,
+    pages: Pages,
     /// How it looks.
     pub style: OverlayStyle,
     /// What it follows from, for the picture's file.
     pub notes: Vec<(String, String)>,
-}
-
-/// One map: where its px lie and where its pages are looked up.
-struct Map {
-    raster: Raster,
-    pages: Pages,
-    stands_in: bool,
 }
 
 enum Pages {
@@ -107,31 +102,23 @@ impl PageStore for Pages {
 }
 
 impl Overlay {
-    /// The maps in the order in which they are asked.
-    pub fn layers(&self) -> Vec<OverlayLayer<'_>> {
-        let layer = |(key, map): (u64, &'_ Map)| (LayerKey(key), map.raster, map.stands_in);
-        let mut layers = Vec::new();
-        for (key, map) in (0..).zip(&self.maps) {
-            let (key, raster, is_provisional) = layer((key, map));
-            layers.push(OverlayLayer {
-                key,
-                raster,
-                pages: &map.pages,
-                is_provisional,
-            });
+    /// What is drawn.
+    pub fn layer(&self) -> OverlayLayer<'_> {
+        OverlayLayer {
+            key: LayerKey(0),
+            raster: self.raster,
+            pages: &self.pages,
+            is_provisional: false,
         }
-        layers
     }
 
     /// Why some of a mask could not be read.
     pub fn failure(&self) -> Option<String> {
-        self.maps.iter().find_map(|map| match &map.pages {
-            Pages::File(_, failure) => {
-                let failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
-                failure.as_ref().map(ToString::to_string)
-            }
-            Pages::Engine(..) => None,
-        })
+        let Pages::File(_, failure) = &self.pages else {
+            return None;
+        };
+        let failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.as_ref().map(ToString::to_string)
     }
 }
 
@@ -182,15 +169,12 @@ impl OverlayArgs {
             .file_name()
             .unwrap_or(path.as_os_str())
             .to_string_lossy();
-        let style = self.style(source.classes(), false);
-        let map = Map {
+        let colours = source.classes().iter().map(|class| class.rgb);
+        let palette = colours.map(|[r, g, b]| [r, g, b, 255]).collect();
+        Ok(Overlay {
             raster: source.raster(),
             pages: Pages::File(source, Mutex::new(None)),
-            stands_in: false,
-        };
-        Ok(Overlay {
-            maps: vec![map],
-            style,
+            style: self.style(palette),
             notes: vec![("Overlay".to_owned(), name.into_owned())],
         })
     }
@@ -214,38 +198,36 @@ impl OverlayArgs {
         if let Some(failure) = &status.failure {
             warn_user(&format!("warning: tiles could not be analysed: {failure}"));
         }
-        let wanted = wish.fields[0].analysis;
+        if let Some(areas) = status.areas.filter(|areas| areas.known < ALL_KNOWN) {
+            let known = areas.known * 100.0;
+            warn_user(&format!(
+                "warning: {known:.0} % of the picture is analysed, its middle: ask for less of the \
+                 slide or a coarser analysis (--pin)"
+            ));
+        }
+        let analysis = wish
+            .fields
+            .first()
+            .map(|field| field.analysis)
+            .context("nothing was analysed")?;
         let key = crate::segment::live::LayerKey {
             slide: SLIDE,
-            analysis: wanted,
+            analysis,
         };
-        let raster = layers.raster(key).context("nothing was analysed")?;
-        let classes: Vec<LabelClass> =
-            Vec::from_iter(model.card.classes.iter().map(|class| LabelClass {
-                name: class.name.clone(),
-                rgb: class.colour,
-            }));
-        let bias: Vec<String> = classes
-            .iter()
-            .zip(model.bias.total())
+        let classes = model.card.classes.iter();
+        let bias = classes.clone().zip(model.bias.total());
+        let bias: Vec<String> = bias
             .map(|(class, bias)| format!("{} {bias:+.3}", class.name))
             .collect();
+        let own: Vec<[u8; 3]> = classes.map(|class| class.colour).collect();
+        let model_hash = format!("sha256:{}", model.decoder_sha256);
         Ok(Overlay {
-            maps: vec![Map {
-                raster,
-                pages: Pages::Engine(layers, key),
-                stands_in: false,
-            }],
-            style: self.style(&classes, true),
+            raster: layers.raster(key).context("nothing was analysed")?,
+            pages: Pages::Engine(layers, key),
+            style: self.style(class_palette(&own)),
             notes: vec![
-                (
-                    "Model-Hash".to_owned(),
-                    format!("sha256:{}", model.decoder_sha256),
-                ),
-                (
-                    "Analysis".to_owned(),
-                    format!("{wanted:?} {}", wanted.magnification()),
-                ),
+                ("Model-Hash".to_owned(), model_hash),
+                ("Analysis".to_owned(), analysis.to_string()),
                 ("Attention-Bias".to_owned(), bias.join(", ")),
             ],
         })
@@ -288,16 +270,7 @@ impl OverlayArgs {
         })
     }
 
-    /// Colours that all kinds of colour vision tell apart for a model, those of a mask for a mask.
-    fn style(&self, classes: &[LabelClass], by_default: bool) -> OverlayStyle {
-        let default = default_palette();
-        let colour = |(index, class): (usize, &LabelClass)| {
-            let [r, g, b] = match by_default && classes.len() <= default.len() {
-                true => default[index],
-                false => class.rgb,
-            };
-            [r, g, b, 255]
-        };
+    fn style(&self, palette: Vec<[u8; 4]>) -> OverlayStyle {
         OverlayStyle {
             opacity: self.opacity,
             shape: match self.regions {
@@ -305,7 +278,7 @@ impl OverlayArgs {
                 Regions::Border => OverlayShape::Outline,
                 Regions::Both => OverlayShape::Both,
             },
-            palette: classes.iter().enumerate().map(colour).collect(),
+            palette,
             ..OverlayStyle::default()
         }
     }

@@ -147,24 +147,13 @@ impl LabelPyramid {
         }
     }
 
-    /// Forgets every page.
-    pub fn clear(&mut self) {
-        self.pages.clear();
-        self.bytes = 0;
-    }
-
     /// What pages are to be stamped with that are made for what is asked for now.
     pub fn stamp(&self) -> u64 {
         self.stamp
     }
 
-    /// Something else is asked for from now on. Pages made before are provisional: they are shown
-    /// until others come.
-    pub fn outdate(&mut self) {
-        self.stamp += 1;
-    }
-
-    /// As [`Self::outdate`], with a stamp that others share; never an earlier one.
+    /// Something else is asked for from now on, with a stamp that others share; never an earlier
+    /// one. Pages made before are provisional: they are shown until others come.
     pub fn ask_for(&mut self, stamp: u64) {
         self.stamp = self.stamp.max(stamp);
     }
@@ -351,7 +340,7 @@ mod tests {
         };
         let before = page(&pyramid, 0);
         assert!(before.0 && page(&pyramid, 1).0);
-        pyramid.outdate();
+        pyramid.ask_for(2);
         assert_eq!(page(&pyramid, 0), (false, before.1));
         let mut renewed = painted(|_, _| 2);
         renewed.set_stamp((0, 0), pyramid.stamp());

@@ -7,10 +7,10 @@ pub use dials::{DialSet, Dials, ResetTo};
 
 use std::sync::Arc;
 
-use crate::geometry::{Magnification, SlideRect};
+use crate::geometry::Magnification;
 use crate::gpu::overlay::OverlayStyle;
 use crate::jobs::live::{ComputeDevice, LiveModelFacts, LiveThread, ModelState};
-use crate::segment::live::{Analysis, LiveStatus, MAGNIFICATIONS};
+use crate::segment::live::{Analysis, FieldAreas, LiveStatus, MAGNIFICATIONS};
 
 /// At which magnification a view is analysed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,20 +90,14 @@ pub enum OverlayCommand {
     Redo,
 }
 
-/// Areas of the classes, mm².
+/// Areas of the classes in the active view's field.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Areas {
-    /// Within the field.
-    pub field_mm2: Vec<f64>,
-    /// How much of the field was looked at, 0–1.
-    pub field_known: f64,
-    /// In all that was analysed of the slide.
-    pub slide_mm2: Vec<f64>,
-    /// Those of the field when dials were last put back or the field was reached, to tell the
-    /// change; none until all of the field is known.
+    /// What they are, where they are known.
+    pub now: Option<FieldAreas>,
+    /// What they were when dials were last put back or the field was reached, mm²; none until all
+    /// of the field is known.
     pub before_mm2: Option<Vec<f64>>,
-    /// The field that they are of, level-0 px of the slide.
-    pub field: Option<(u64, SlideRect)>,
 }
 
 /// Everything the window knows of the overlay.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::app::state::{Notice, OpenedSlide, PaneIndex};
+use crate::geometry::View;
 use crate::gpu::overlay::{
-    self, OverlayContent, OverlayInput, OverlayLayer, OverlayRenderer, PageStore, default_palette,
+    self, OverlayContent, OverlayInput, OverlayLayer, OverlayRenderer, PageStore, class_palette,
     texel_at,
 };
-use crate::jobs::live::{ComputeDevice, LiveModelFacts, LiveThread, ModelChoice, ModelState};
+use crate::jobs::live::{ComputeDevice, LiveThread, ModelChoice, ModelState};
 use crate::labels::{Page, PageId, Raster, is_class};
-use crate::model::dfa::weights::ClassLabel;
 use crate::segment::live::{
     Analysis, FieldWish, LayerKey, Limits, SharedLayers, Wish, magnifications_of,
 };
@@ -107,7 +107,9 @@ impl App {
             ModelState::Ready(facts) if !was_ready => {
                 let overlay = &mut self.state.overlay;
                 overlay.dials = Dials::new(facts.card.classes.len());
-                overlay.style.palette = palette(facts);
+                let classes = facts.card.classes.iter();
+                let own: Vec<[u8; 3]> = classes.map(|class| class.colour).collect();
+                overlay.style.palette = class_palette(&own);
                 overlay.shown_class = None;
                 overlay.areas = super::Areas::default();
             }
@@ -120,7 +122,7 @@ impl App {
         }
         self.state.overlay.model = Some(now);
         self.state.overlay.status = live.status();
-        self.measure_areas();
+        self.take_areas();
     }
 
     /// Asks the model for what the views show, where that changed.
@@ -181,7 +183,7 @@ impl App {
         let source = self.scaled_source(slide);
         let available = magnifications_of(source.info(), domain);
         let um_per_screen_px = view.slide_px_per_screen_px * mpp.x;
-        let mode = self.pane_mode(pane);
+        let mode = self.state.overlay.mode;
         let analysis = mode.analysis(&available, um_per_screen_px).ok_or(
             "This slide has no pixels at the magnification that is asked for, or the model was \
              not trained for it.",
@@ -193,11 +195,6 @@ impl App {
             seen: view.bounding_rect(),
             center: view.center,
         }))
-    }
-
-    /// Linked views compare magnifications: each is analysed at its own.
-    fn pane_mode(&self, _pane: PaneIndex) -> super::AnalysisMode {
-        self.state.overlay.mode
     }
 
     /// The slide with the scale that is used for it.
@@ -329,39 +326,25 @@ impl App {
         is_class(seen.code).then(|| (name.clone(), probability))
     }
 
-    fn measure_areas(&mut self) {
+    /// Takes in the areas of the active view's field; they may be of where it was a moment ago.
+    fn take_areas(&mut self) {
         let active = self.state.active;
-        let layers = self.overlay_layers(active);
-        let (Some((key, false)), Some(view)) = (layers.first(), self.state.view(active)) else {
-            return;
-        };
-        let seen = view.bounding_rect();
-        let Some(live) = &self.state.overlay.live else {
-            return;
-        };
-        // Counting a large field takes milliseconds, so it waits until the work is done.
-        if self.state.overlay.status.waiting > 0 {
-            return;
-        }
-        let shared = live.layers().lock();
-        let Some(published) = shared.get(key) else {
-            return;
-        };
-        let (field_mm2, field_known) = published.areas_in_mm2(&seen);
-        let slide_mm2 = published.areas_mm2();
-        drop(shared);
-        let areas = &mut self.state.overlay.areas;
-        areas.field_mm2 = field_mm2;
-        areas.field_known = field_known;
-        areas.slide_mm2 = slide_mm2;
-        let field = Some((key.slide, seen));
-        if areas.field != field {
-            areas.field = field;
+        let slide = self.state.pane(active).slide.as_ref();
+        let slide = slide.map(|slide| u64::from(slide.id.0));
+        let seen = self.state.view(active).map(View::bounding_rect);
+        let overlay = &mut self.state.overlay;
+        let now = overlay.status.areas.take();
+        let now = now.filter(|areas| Some(areas.slide) == slide && Some(areas.seen) == seen);
+        let areas = &mut overlay.areas;
+        let before = areas.now.as_ref().map(|areas| (areas.slide, areas.seen));
+        if now.as_ref().map(|areas| (areas.slide, areas.seen)) != before {
             areas.before_mm2 = None;
         }
-        if areas.before_mm2.is_none() && field_known > ALL_KNOWN {
-            areas.before_mm2 = Some(areas.field_mm2.clone());
+        let known = now.as_ref().filter(|areas| areas.known > ALL_KNOWN);
+        if let (None, Some(known), 0) = (&areas.before_mm2, known, overlay.status.waiting) {
+            areas.before_mm2 = Some(known.field_mm2.clone());
         }
+        areas.now = now;
     }
 }
 
@@ -386,19 +369,6 @@ impl PageStore for LayerPages {
     fn page(&self, id: PageId) -> Option<(Arc<Page>, u64)> {
         self.layers.page(self.key, id)
     }
-}
-
-/// Colours that all kinds of colour vision tell apart, while there are enough of them; else those
-/// that the model brings.
-fn palette(facts: &LiveModelFacts) -> Vec<[u8; 4]> {
-    let classes = &facts.card.classes;
-    let default = default_palette();
-    let colour = |(index, class): (usize, &ClassLabel)| {
-        let enough = classes.len() <= default.len();
-        let [r, g, b] = if enough { default[index] } else { class.colour };
-        [r, g, b, 255]
-    };
-    classes.iter().enumerate().map(colour).collect()
 }
 
 fn as_layers(stores: &[(LayerPages, Raster, bool)]) -> Vec<OverlayLayer<'_>> {

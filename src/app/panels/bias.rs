@@ -128,10 +128,10 @@ fn turn(
 
 /// mm² in the field and since the dials were last put back.
 fn area_text(overlay: &OverlayState, class: usize) -> String {
-    let areas = &overlay.areas;
     let of = |all: &[f64]| all.get(class).copied();
-    let before = areas.before_mm2.as_deref().and_then(of);
-    match (of(&areas.field_mm2), before) {
+    let now = overlay.areas.now.as_ref();
+    let now = now.and_then(|areas| of(&areas.field_mm2));
+    match (now, overlay.areas.before_mm2.as_deref().and_then(of)) {
         (Some(now), Some(before)) => format!("{} mm² ({})", mm2(now), signed_mm2(now - before)),
         (Some(now), None) => format!("{} mm²", mm2(now)),
         _ => String::new(),
@@ -209,9 +209,9 @@ fn latency(ui: &mut Ui, overlay: &OverlayState) {
         _ => "Last turn: –".to_owned(),
     };
     ui.label(RichText::new(text).small().weak());
-    if overlay.areas.field_known > 0.0 {
-        let slide: f64 = overlay.areas.slide_mm2.iter().sum();
-        let known = overlay.areas.field_known * 100.0;
+    if let Some(areas) = &overlay.areas.now {
+        let slide: f64 = areas.slide_mm2.iter().sum();
+        let known = areas.known * 100.0;
         let text = format!(
             "{known:.0} % of the field is analysed, {} mm² of the slide",
             mm2(slide)

@@ -13,4 +13,6 @@ mod style;
 pub use input::{LayerKey, OverlayInput, OverlayLayer, PageStore, SeenTexel, texel_at};
 pub(in crate::gpu) use parts::pages_seen;
 pub use pass::{OverlayCoverage, OverlayRenderer};
-pub use style::{OverlayContent, OverlayShape, OverlayStyle, default_palette, heat_rgb};
+pub use style::{
+    OverlayContent, OverlayShape, OverlayStyle, class_palette, default_palette, heat_rgb,
+};

@@ -163,6 +163,18 @@ pub fn default_palette() -> [[u8; 3]; 16] {
     })
 }
 
+/// Colours for a model's classes, all shown: [`default_palette`]'s while there are enough of them,
+/// else `own`, those that the model brings.
+pub fn class_palette(own: &[[u8; 3]]) -> Vec<[u8; 4]> {
+    let default = default_palette();
+    let chosen = if own.len() <= default.len() {
+        &default[..own.len()]
+    } else {
+        own
+    };
+    chosen.iter().copied().map(opaque).collect()
+}
+
 /// Colour of a heat map, 0 the least: viridis (Smith & van der Walt, matplotlib 2.0), whose steps
 /// look alike and grow lighter, for the colour-blind too. From nine of its colours, straight
 /// between them.

@@ -13,7 +13,7 @@ use super::local_tissue::LocalTissue;
 use super::model::LiveModel;
 use super::pace::TilePace;
 use super::paint::{Painter, write_cell};
-use super::published::{LiveStatus, Published, SharedLayers};
+use super::published::{FieldAreas, LiveStatus, Published, SharedLayers};
 use super::wish::{FieldWish, Wish};
 use crate::labels::{LabelPyramid, NO_STAMP, Ranks};
 use crate::segment::fusion::Fusion;
@@ -60,6 +60,12 @@ pub enum Step {
 /// How often the fields are looked through again for what was lost from a cache before it was used.
 const PASSES: u32 = 4;
 
+/// Tiles that one step looks at for tissue at most.
+const MOST_LOOKED_AT: usize = 64;
+
+/// Px of a field whose areas are counted while tiles come: some milliseconds.
+const MOST_PX_COUNTED_OFTEN: u64 = 4 << 20;
+
 /// A tile of a slide at a magnification, by its place in [`MAGNIFICATIONS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct TileKey {
@@ -96,8 +102,8 @@ pub struct Engine<M: LiveModel> {
 }
 
 impl<M: LiveModel> Engine<M> {
-    /// Nothing asked for yet; maps go to `shared`. `fill_um` as in [`crate::segment::Settings`]; `ranks`: which class
-    /// stays visible at low power.
+    /// Nothing asked for yet; maps go to `shared`. `fill_um` as in [`crate::segment::Settings`];
+    /// `ranks`: which class stays visible at low power.
     pub fn new(
         model: M,
         fusion: Fusion,
@@ -141,6 +147,7 @@ impl<M: LiveModel> Engine<M> {
             }
         }
         self.wish = wish;
+        self.failure = None;
         self.passes_left = PASSES;
         self.line_up();
     }
@@ -156,7 +163,7 @@ impl<M: LiveModel> Engine<M> {
         self.queue.retain(|key| key.slide != slide);
     }
 
-    /// How far the engine is.
+    /// How far the engine is. Areas are of the first field; of a large one only when all is done.
     pub fn status(&self) -> LiveStatus {
         LiveStatus {
             waiting: self.queue.len(),
@@ -168,7 +175,25 @@ impl<M: LiveModel> Engine<M> {
             turn_s: self.pace.turn_s,
             full_s: self.pace.full_s(),
             failure: self.failure.clone(),
+            areas: self.areas(),
         }
+    }
+
+    /// Areas of the first field of the wish, where they are counted quickly or nothing else is to
+    /// be done.
+    fn areas(&self) -> Option<FieldAreas> {
+        let field = self.wish.fields.first()?;
+        let sheet = self.sheets.get(&(field.slide_id, field.analysis.scale()))?;
+        let (x, y) = sheet.wanted_px(&field.seen, field.center)?;
+        let px = x.len() as u64 * y.len() as u64;
+        let counts = px <= MOST_PX_COUNTED_OFTEN || self.queue.is_empty();
+        counts.then(|| {
+            let key = LayerKey {
+                slide: field.slide_id,
+                analysis: field.analysis,
+            };
+            self.shared.areas(key, &field.seen, &x, &y)
+        })?
     }
 
     /// Does one small piece of work: tiles whose features are at hand before tiles that are new.
@@ -266,20 +291,10 @@ impl<M: LiveModel> Engine<M> {
         let Some((x, y)) = sheet.wanted_px(&field.seen, field.center) else {
             return Vec::new();
         };
-        let mut layers = vec![(
-            sheet,
-            LayerKey {
-                slide: field.slide_id,
-                analysis: Analysis::Plain(scale),
-            },
-        )];
-        layers.push((
-            target,
-            LayerKey {
-                slide: field.slide_id,
-                analysis: field.analysis,
-            },
-        ));
+        let mut layers = vec![(target, field.analysis)];
+        if scale != field.analysis.scale() {
+            layers.push((sheet, Analysis::Plain(scale)));
+        }
         let stale = self.stale_tiles(field, sheet, &layers);
         let tiles = sheet.tiles(&x, &y, field.center).into_iter();
         tiles
@@ -297,13 +312,17 @@ impl<M: LiveModel> Engine<M> {
         &self,
         field: &FieldWish,
         sheet: &Sheet,
-        layers: &[(&Sheet, LayerKey)],
+        layers: &[(&Sheet, Analysis)],
     ) -> HashSet<TileId> {
         let shared = self.shared.lock();
         let mut stale = HashSet::new();
-        for (of_layer, key) in layers {
+        for (of_layer, analysis) in layers {
+            let key = LayerKey {
+                slide: field.slide_id,
+                analysis: *analysis,
+            };
             let wanted = of_layer.wanted_px(&field.seen, field.center);
-            let (Some((x, y)), Some(layer)) = (wanted, shared.get(key)) else {
+            let (Some((x, y)), Some(layer)) = (wanted, shared.get(&key)) else {
                 continue;
             };
             for cell in of_layer.cells(&x, &y) {
@@ -348,23 +367,34 @@ impl<M: LiveModel> Engine<M> {
     /// Takes the next tiles off the queue that have to be read; those without tissue are shown as
     /// such on the way.
     fn next_new(&mut self) -> Vec<TileKey> {
-        let mut taken = Vec::new();
-        while taken.len() < self.limits.encode_batch {
+        let (mut taken, mut shown) = (Vec::new(), Vec::new());
+        // A step is small even where there is nothing but glass.
+        for _ in 0..MOST_LOOKED_AT {
+            if taken.len() == self.limits.encode_batch {
+                break;
+            }
             let Some(key) = self.queue.pop_front() else {
                 break;
             };
-            match self.has_tissue(&key) {
-                Ok(true) if !self.is_failed(&key) => taken.push(key),
-                Ok(_) => self.show(&[key]),
-                Err(error) => self.fail(&[key], &error.to_string()),
+            let failed = self.failure_of(&key).map(str::to_owned);
+            match (failed, self.has_tissue(&key)) {
+                (Some(reason), _) => {
+                    self.failure = Some(reason);
+                    shown.push(key);
+                }
+                (None, Ok(true)) => taken.push(key),
+                (None, Ok(false)) => shown.push(key),
+                (None, Err(error)) => self.fail(&[key], &error.to_string(), None),
             }
         }
+        self.show(&shown);
         taken
     }
 
-    fn is_failed(&self, key: &TileKey) -> bool {
-        let sheet = self.sheets.get(&(key.slide, key.scale));
-        sheet.is_some_and(|sheet| sheet.failed.contains(&key.tile))
+    /// Why a tile failed, where it did and that still counts.
+    fn failure_of(&self, key: &TileKey) -> Option<&str> {
+        let sheet = self.sheets.get(&(key.slide, key.scale))?;
+        sheet.failure(key.tile, self.stamp)
     }
 
     fn has_tissue(&mut self, key: &TileKey) -> Result<bool, SlideError> {
@@ -389,7 +419,7 @@ impl<M: LiveModel> Engine<M> {
         for key in keys {
             match self.read(key) {
                 Ok(tile) => read.push((*key, tile)),
-                Err(error) => self.fail(&[*key], &error.to_string()),
+                Err(error) => self.fail(&[*key], &error.to_string(), None),
             }
         }
         let (keys, tiles): (Vec<TileKey>, Vec<RgbTile>) = read.into_iter().unzip();
@@ -402,7 +432,7 @@ impl<M: LiveModel> Engine<M> {
                 self.pace.encoded(keys.len(), started.elapsed());
                 self.decode(&keys);
             }
-            Err(error) => self.fail(&keys, &error.to_string()),
+            Err(error) => self.fail(&keys, &error.to_string(), None),
         }
     }
 
@@ -436,7 +466,7 @@ impl<M: LiveModel> Engine<M> {
                 self.pace.decoded(keys.len(), started.elapsed());
                 self.show(keys);
             }
-            Err(error) => self.fail(keys, &error.to_string()),
+            Err(error) => self.fail(keys, &error.to_string(), Some(self.stamp)),
         }
     }
 
@@ -460,10 +490,11 @@ impl<M: LiveModel> Engine<M> {
         })
     }
 
-    fn fail(&mut self, keys: &[TileKey], reason: &str) {
+    /// Marks tiles as failed: for good, or for the bias of a stamp alone.
+    fn fail(&mut self, keys: &[TileKey], reason: &str, stamp: Option<u64>) {
         for key in keys {
             if let Some(sheet) = self.sheets.get_mut(&(key.slide, key.scale)) {
-                sheet.failed.insert(key.tile);
+                sheet.failed.insert(key.tile, (stamp, reason.to_owned()));
             }
         }
         self.failure = Some(reason.to_owned());
@@ -517,29 +548,29 @@ impl<M: LiveModel> Engine<M> {
         })
     }
 
-    /// The cells of all published layers that a tile touches.
+    /// The cells that a tile touches, of all layers that are wanted of its slide.
     fn touched(&self, key: &TileKey) -> Vec<(LayerKey, Vec<(u32, u32)>)> {
         let Some(sheet) = self.sheets.get(&(key.slide, key.scale)) else {
             return Vec::new();
         };
         let kept = sheet.grid.kept(key.tile);
+        let of = |analysis| LayerKey {
+            slide: key.slide,
+            analysis,
+        };
+        let own = || sheet.cells(&kept.0, &kept.1);
         let mut all = Vec::new();
-        let layers: Vec<LayerKey> = self.shared.lock().keys().copied().collect();
-        for layer in layers.into_iter().filter(|layer| layer.slide == key.slide) {
-            let own = layer.analysis.scale() == key.scale;
-            let field = self
-                .wish
-                .fields
-                .iter()
-                .find(|field| field.slide_id == key.slide && field.analysis == layer.analysis);
-            if own {
-                all.push((layer, sheet.cells(&kept.0, &kept.1)));
-            } else if let (Some(field), true) = (field, layer.analysis.context() == Some(key.scale))
-            {
-                let Some(fine) = self.sheets.get(&(key.slide, layer.analysis.scale())) else {
-                    continue;
-                };
-                all.push((layer, seen_cells(field, fine, sheet, &kept)));
+        let of_slide = |field: &&FieldWish| field.slide_id == key.slide;
+        for field in self.wish.fields.iter().filter(of_slide) {
+            if field.analysis.scale() == key.scale {
+                all.push((of(field.analysis), own()));
+            }
+            if field.analysis.context() == Some(key.scale) {
+                all.push((of(Analysis::Plain(key.scale)), own()));
+                if let Some(fine) = self.sheets.get(&(key.slide, field.analysis.scale())) {
+                    let cells = seen_cells(field, fine, sheet, &kept);
+                    all.push((of(field.analysis), cells));
+                }
             }
         }
         all
@@ -593,7 +624,7 @@ impl<M: LiveModel> Engine<M> {
             let key = TileKey { slide, scale, tile };
             if sheet.glass.contains(&tile) {
                 TileSays::Nothing
-            } else if sheet.failed.contains(&tile) {
+            } else if sheet.failure(tile, self.stamp).is_some() {
                 TileSays::Failed
             } else {
                 let scores = self.scores.peek(&key);

@@ -1,6 +1,6 @@
 //! Which tiles and cells a field needs, and in which order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::cell::asked;
@@ -23,8 +23,9 @@ pub struct Sheet {
     pub raster: Raster,
     /// Tiles without tissue.
     pub glass: HashSet<TileId>,
-    /// Tiles that can't be read or that the network failed on.
-    pub failed: HashSet<TileId>,
+    /// Tiles that can't be read or that the network failed on, and why; with the stamp of a bias
+    /// where it failed under that one.
+    pub failed: HashMap<TileId, (Option<u64>, String)>,
 }
 
 /// Where a cell is kept: a block of a page.
@@ -62,8 +63,14 @@ impl Sheet {
                 size_px: grid.size_px,
             },
             glass: HashSet::new(),
-            failed: HashSet::new(),
+            failed: HashMap::new(),
         })
+    }
+
+    /// Why a tile failed, where it did for good or under the bias of `stamp`.
+    pub fn failure(&self, tile: TileId, stamp: u64) -> Option<&str> {
+        let (under, reason) = self.failed.get(&tile)?;
+        under.is_none_or(|under| under == stamp).then_some(reason)
     }
 
     /// Side of a cell, px: within one, the same tiles have a say on every px.

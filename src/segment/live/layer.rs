@@ -59,6 +59,21 @@ impl Analysis {
     }
 }
 
+impl std::fmt::Display for Analysis {
+    /// `10x`, or `40x with the context of 10x`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.magnification())?;
+        match self.context() {
+            Some(scale) => write!(
+                f,
+                " with the context of {}",
+                Self::Plain(scale).magnification()
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A map of an open slide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LayerKey {
@@ -93,5 +108,10 @@ mod tests {
         assert_eq!(contexts, [Some(2), Some(3), None, None]);
         assert_eq!(Analysis::Plain(0).context(), None);
         assert_eq!(Analysis::Fused(1).magnification(), Magnification(20.0));
+        assert_eq!(
+            Analysis::Fused(0).to_string(),
+            "40x with the context of 10x"
+        );
+        assert_eq!(Analysis::Plain(3).to_string(), "5x");
     }
 }

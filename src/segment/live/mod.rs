@@ -22,5 +22,5 @@ mod wish;
 pub use engine::{Engine, Limits, Step};
 pub use layer::{Analysis, LayerKey, MAGNIFICATIONS, magnifications_of};
 pub use model::LiveModel;
-pub use published::{LiveStatus, Published, SharedLayers};
+pub use published::{FieldAreas, LiveStatus, Published, SharedLayers};
 pub use wish::{FieldWish, Wish};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::layer::LayerKey;
 use crate::geometry::SlideRect;
-use crate::labels::{LabelPyramid, NOT_ANALYSED, PAGE_PX, Page, PageId, Raster, is_class};
+use crate::labels::{FAILED, LabelPyramid, PAGE_PX, Page, PageId, Raster, UNKNOWN};
 
 /// How far the engine is, for the status bar and the panel.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +29,8 @@ pub struct LiveStatus {
     pub full_s: Option<f64>,
     /// What failed last.
     pub failure: Option<String>,
+    /// Areas of the first field, where they are known.
+    pub areas: Option<FieldAreas>,
 }
 
 /// A map of labels and the areas of its classes.
@@ -89,39 +91,34 @@ impl Published {
         }
         areas
     }
+}
 
-    /// mm² of each class within a rectangle of the slide, and how much of it was looked at, 0–1.
-    pub fn areas_in_mm2(&self, seen: &SlideRect) -> (Vec<f64>, f64) {
-        let mut px = vec![0_u64; self.classes];
-        let (mut known, mut all) = (0_u64, 0_u64);
-        let raster = *self.pyramid.raster();
-        let Some((x, y)) = raster.px_in(seen) else {
-            return (vec![0.0; self.classes], 1.0);
-        };
-        for id in raster.pages_in(0, seen) {
-            let within = |range: &Range<u32>, page: u32| {
-                let start = page * PAGE_PX;
-                let end = start + PAGE_PX;
-                range.start.clamp(start, end) - start..range.end.clamp(start, end) - start
-            };
-            let (x, y) = (within(&x, id.col), within(&y, id.row));
-            all += x.len() as u64 * y.len() as u64;
-            let Some(page) = self.pyramid.peek(id) else {
-                continue;
-            };
-            for row in y {
-                for column in x.clone() {
-                    let code = page.texel(column, row).code;
-                    known += u64::from(is_class(code) || code == NOT_ANALYSED);
-                    if let Some(count) = px.get_mut(usize::from(code)) {
-                        *count += 1;
-                    }
-                }
-            }
-        }
-        let areas = px.iter().map(|px| *px as f64 * self.px_mm2).collect();
-        (areas, known as f64 / all.max(1) as f64)
-    }
+/// Areas of the classes of a field.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FieldAreas {
+    /// The slide, by its number in [`LayerKey`].
+    pub slide: u64,
+    /// The field, level-0 px.
+    pub seen: SlideRect,
+    /// Of each class in the field, mm².
+    pub field_mm2: Vec<f64>,
+    /// How much of the field was looked at, 0–1.
+    pub known: f64,
+    /// Of each class in all that was analysed of the slide, mm².
+    pub slide_mm2: Vec<f64>,
+}
+
+/// What two ranges share; empty where they share nothing.
+fn both(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
+    let start = a.start.max(b.start);
+    start..a.end.min(b.end).max(start)
+}
+
+/// Px of a page's column or row of px, counted from the page's first.
+fn within(px: &Range<u32>, page: u32) -> Range<u32> {
+    let start = page * PAGE_PX;
+    let of_page = both(px, &(start..start + PAGE_PX));
+    of_page.start - start..of_page.end - start
 }
 
 /// Does something to the count of the class of each px of a part of a page.
@@ -160,6 +157,47 @@ impl SharedLayers {
         let page = pyramid.page(id)?;
         let current = page.current_blocks(pyramid.stamp());
         Some((page, current))
+    }
+
+    /// Areas of a field. Only px of columns `x` and rows `y` of the map are looked at, which are
+    /// those that are worked on. Pages are counted after the maps are free again.
+    pub fn areas(
+        &self,
+        key: LayerKey,
+        seen: &SlideRect,
+        x: &Range<u32>,
+        y: &Range<u32>,
+    ) -> Option<FieldAreas> {
+        let layers = self.lock();
+        let published = layers.get(&key)?;
+        let (px_mm2, classes) = (published.px_mm2, published.classes);
+        let slide_mm2 = published.areas_mm2();
+        let raster = *published.pyramid.raster();
+        let (seen_x, seen_y) = raster.px_in(seen)?;
+        let (x, y) = (both(&seen_x, x), both(&seen_y, y));
+        let ids = raster.pages_in(0, &raster.slide_rect(x.clone(), y.clone()));
+        let held = |id: &PageId| Some((*id, Arc::clone(published.pyramid.peek(*id)?)));
+        let pages: Vec<(PageId, Arc<Page>)> = ids.iter().filter_map(held).collect();
+        drop(layers);
+        let mut px = vec![0_u32; classes];
+        let mut known = 0_u64;
+        for (id, page) in &pages {
+            let (x, y) = (within(&x, id.col), within(&y, id.row));
+            tally(page, &x, &y, &mut px, |count| *count += 1);
+            for row in y {
+                let code = |column: u32| page.texel(column, row).code;
+                let is_known = |column: &u32| ![UNKNOWN, FAILED].contains(&code(*column));
+                known += x.clone().filter(is_known).count() as u64;
+            }
+        }
+        let all = seen_x.len() as f64 * seen_y.len() as f64;
+        Some(FieldAreas {
+            slide: key.slide,
+            seen: *seen,
+            field_mm2: px.iter().map(|px| f64::from(*px) * px_mm2).collect(),
+            known: known as f64 / all,
+            slide_mm2,
+        })
     }
 
     /// Where the px of a map lie.

@@ -19,6 +19,9 @@ use crate::slide::SlideSource;
 const TILE_PX: u32 = 32;
 const FILL_UM: f64 = 16.0;
 
+/// A bias of the second class beyond this breaks the network.
+const BREAKS_AT: f32 = 1e6;
+
 /// Colours, with the bias added to the scores: what attention does to them need not be known here.
 struct Biased(ColourModel);
 
@@ -44,6 +47,10 @@ impl LiveModel for Biased {
         offsets: &[f32],
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let tiles: Vec<RgbTile> = kept.iter().map(|tile| (*tile).clone()).collect();
+        if bias[1] > BREAKS_AT {
+            let reason = "too much".to_owned();
+            return Err(ModelError { reason });
+        }
         let mut all = self.0.predict(&tiles)?;
         let px = (self.0.tile_px * self.0.tile_px) as usize;
         for scores in &mut all {
@@ -402,16 +409,24 @@ fn a_turned_bias_is_decoded_from_what_is_kept_and_old_px_are_known_to_be_old() {
     let (x, y) = (50..300, 50..200);
     let codes = codes(&layers, Analysis::Plain(1));
     let in_field = y.flat_map(|y| x.clone().map(move |x| y * 801 + x));
+    let in_field_codes: Vec<u8> = in_field.map(|at| codes[at]).collect();
     assert!(
-        in_field.map(|at| codes[at]).all(|code| code != 0),
+        !in_field_codes.contains(&0),
         "red is out of the question now"
     );
     let status = engine.status();
     assert_eq!(status.encoded, encoded);
     assert!(status.turn_s.is_some() && status.full_s.is_some());
-    let areas = layers.lock()[&key].areas_in_mm2(&seen);
+    let areas = status.areas.unwrap();
+    assert!(areas.known > 0.999, "{}", areas.known);
     assert!(
-        areas.1 > 0.999 && areas.0[0] == 0.0 && areas.0[2] > 0.0,
+        areas.field_mm2[0] == 0.0 && areas.field_mm2[2] > 0.0,
+        "{areas:?}"
+    );
+    let px_mm2 = 0.5 * 0.5 / 1e6;
+    let blue = in_field_codes.iter().filter(|code| **code == 2).count();
+    assert!(
+        (areas.field_mm2[2] - blue as f64 * px_mm2).abs() < 1e-9,
         "{areas:?}"
     );
 }
@@ -434,6 +449,26 @@ fn tiles_that_fail_are_marked_and_the_others_are_not() {
     assert_eq!(at(100, 100), FAILED);
     assert!(at(300, 100) < 3);
     assert!(engine.status().failure.unwrap().contains("as told"));
+}
+
+#[test]
+fn a_bias_that_breaks_the_network_harms_no_other() {
+    let slide = small_slide();
+    let mut engine = engine(Limits::default());
+    let seen = rect(100.0, 100.0, 500.0, 300.0);
+    engine.ask(wish(&slide, Analysis::Plain(1), seen, [0.0; 3]));
+    finish(&mut engine);
+    let before = codes(&engine.layers(), Analysis::Plain(1));
+    let broken = [0.0, 2.0 * BREAKS_AT, 0.0];
+    engine.ask(wish(&slide, Analysis::Plain(1), seen, broken));
+    finish(&mut engine);
+    assert!(codes(&engine.layers(), Analysis::Plain(1)).contains(&FAILED));
+    let failure = engine.status().failure;
+    assert!(failure.is_some_and(|reason| reason.contains("too much")));
+    engine.ask(wish(&slide, Analysis::Plain(1), seen, [0.0; 3]));
+    finish(&mut engine);
+    assert!(codes(&engine.layers(), Analysis::Plain(1)) == before);
+    assert_eq!(engine.status().failure, None);
 }
 
 #[test]
