@@ -22,7 +22,7 @@ ARGS ?=
 export SLIDE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench setup fmt clean clean-deps
+.PHONY: help run test test-card lint bench setup fmt clean clean-deps
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ lint: ## Check style, lints, documentation, spelling, licences and scripts
 	'$(tools)/typos'
 	'$(tools)/cargo-deny' --locked --log-level warn check --hide-inclusion-graph bans licenses sources
 	shellcheck -x .ci/run scripts/*.sh
+
+test-card: ## Run a network on the window's graphics device; minutes where that is the processor
+	cargo test --release --locked --lib -- --ignored --nocapture a_network_on_the_windows_device
 
 bench: ## Measure: the benchmarks, then the whole pipeline as JSON
 	@sh scripts/setup.sh run

@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -18,6 +18,20 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = beside(path)?;
     file.write_all(bytes)?;
     keep(file, path)
+}
+
+/// The text of a file that is not longer than `most_bytes`.
+///
+/// # Errors
+/// When it can't be read, is longer, or is no text.
+pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    io::Read::take(file, most_bytes + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > most_bytes {
+        true => Err(io::Error::other(format!("longer than {most_bytes} bytes"))),
+        false => Ok(text),
+    }
 }
 
 /// An empty file in the folder of `path`, which goes away unless it is kept.

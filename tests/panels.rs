@@ -7,16 +7,18 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use parfocal::app::camera::Camera;
 use parfocal::app::command::{CameraMove, Command, Layout, Panel};
+use parfocal::app::file_for::FileFor;
 use parfocal::app::log::LogBuffer;
+use parfocal::app::marks::{DialPreset, MarkCommand};
 use parfocal::app::overlay::{AnalysisMode, DialSet, Dials, OverlayCommand, ResetTo};
 use parfocal::app::state::{AppState, Fields, Notice, OpenedSlide, Pane, PaneIndex};
 use parfocal::app::{minimap, panels, theme};
 use parfocal::geometry::{LevelRegion, Mpp, ScreenSize, SlidePoint};
 use parfocal::gpu::overlay::OverlayShape;
-use parfocal::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
+use parfocal::jobs::live::{ComputeDevice, LiveModelFacts, ModelChoice, ModelState};
 use parfocal::model::dfa::ClassBias;
 use parfocal::model::dfa::weights::{ClassLabel, DecoderCard};
-use parfocal::segment::live::FieldAreas;
+use parfocal::segment::live::{FieldAreas, LiveStatus};
 use parfocal::slide::{
     AssociatedImage, LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource,
 };
@@ -120,6 +122,11 @@ fn window(mpp: Option<f64>, shown: &[Panel]) -> Window {
         adapter_is_real: false,
         cursor_rgb: None,
         overlay: Default::default(),
+        marks: Default::default(),
+        masks: Default::default(),
+        review: Default::default(),
+        similar: Default::default(),
+        undo_order: Default::default(),
     };
     let fields = Fields {
         focus_dialog: true,
@@ -170,7 +177,7 @@ fn every_button_of_the_toolbar_asks_for_what_it_says() {
     let mut harness = harness(1100.0, window(Some(0.25), &[]));
     let camera = |step| Command::Camera(FIRST, step);
     let buttons = [
-        ("Open…", Command::OpenDialog),
+        ("Open…", Command::Choose(FileFor::Slide(PaneIndex::First))),
         ("Fit", camera(CameraMove::Fit)),
         ("2.5x", camera(CameraMove::Magnification(2.5))),
         ("40x", camera(CameraMove::Magnification(40.0))),
@@ -513,13 +520,12 @@ fn dials_say_what_a_bias_is_made_of_and_ask_for_turns() {
         .overlay
         .dials
         .turn(DialSet::Bias, 1, 2.0, false);
+    let order = &mut harness.state_mut().state.undo_order;
+    order.made(parfocal::app::undo_order::Kind::Dials);
     harness.run_steps(2);
     // The others give way: what is in use is relative.
     harness.get_by_label("prior +0.50  learned +0.50  in use +0.33");
-    assert_eq!(
-        click(&mut harness, "Undo"),
-        [Command::Overlay(OverlayCommand::Undo)]
-    );
+    assert_eq!(click(&mut harness, "Undo"), [Command::Undo]);
 }
 
 #[test]
@@ -551,4 +557,97 @@ fn the_model_panel_says_what_it_is_for_and_how_it_is_shown() {
     harness.state_mut().state.overlay.reason = Some("no scale here".into());
     harness.run_steps(2);
     assert!(says(&harness, "no scale here"));
+}
+
+#[test]
+fn presets_are_saved_used_and_refused_on_another_model() {
+    let mut window = with_model(&[Panel::Bias]);
+    let facts = window.state.overlay.facts().unwrap().clone();
+    let preset = |name: &str, model: &str| parfocal::annotate::Preset {
+        name: name.into(),
+        model_hash: model.into(),
+        bias: DialPreset::of(
+            &facts,
+            &window.state.overlay.dials,
+            name.into(),
+            "H&E".into(),
+        )
+        .to_json()
+        .unwrap(),
+        note: "H&E".into(),
+        created_ms: 0,
+    };
+    let presets = vec![preset("pale", &facts.sha256), preset("of another", "feed")];
+    window.state.marks.presets = presets;
+    let mut harness = harness(1100.0, window);
+    click(&mut harness, "Presets");
+    let marks = |command| vec![Command::Marks(command)];
+    assert_eq!(
+        click(&mut harness, "pale"),
+        marks(MarkCommand::UsePreset(0))
+    );
+    assert!(
+        click(&mut harness, "of another").is_empty(),
+        "another model's"
+    );
+    let removed = click(&mut harness, "Remove the preset of another");
+    assert_eq!(removed, marks(MarkCommand::RemovePreset(1)));
+    assert!(
+        click(&mut harness, "Save the dials").is_empty(),
+        "without a name"
+    );
+    harness.state_mut().fields.preset = ("dark".into(), "scanner B".into());
+    harness.run_steps(2);
+    let saved = MarkCommand::SavePreset("dark".into(), "scanner B".into());
+    assert_eq!(click(&mut harness, "Save the dials"), marks(saved));
+    let exported = [Command::Choose(FileFor::DialsIn)];
+    assert_eq!(click(&mut harness, "Import…"), exported);
+}
+
+#[test]
+fn the_brush_is_chosen_by_class() {
+    let mut harness = harness(1100.0, with_model(&[Panel::Strokes]));
+    let marks = |commands: [MarkCommand; 2]| commands.map(Command::Marks).to_vec();
+    for (name, class) in [("stroma", Some(1)), ("Eraser", None)] {
+        let asked = click(&mut harness, name);
+        let wanted = [MarkCommand::BrushClass(class), MarkCommand::UseBrush(true)];
+        assert_eq!(asked, marks(wanted), "{name}");
+    }
+    assert!(
+        click(&mut harness, "Erase all").is_empty(),
+        "nothing is painted"
+    );
+}
+
+#[test]
+fn the_status_bar_says_what_computes_how_fast_and_what_is_kept() {
+    for width in [640.0, 740.0, 850.0, 950.0, 1100.0, 1250.0, 1600.0] {
+        let mut window = with_model(&[]);
+        let state = &mut window.state;
+        state.adapter = Some("llvmpipe (LLVM 19.1.7, 256 bits) (Vulkan, software)".into());
+        state.loader.cached_bytes = 100 << 20;
+        state.overlay.device = Some(ComputeDevice::Processor);
+        state.overlay.under_pointer = Some(("inflammatory".into(), 0.98));
+        state.overlay.status = LiveStatus {
+            waiting: 12_345,
+            tiles_per_s: 12.34,
+            feature_bytes: 300 << 20,
+            score_bytes: 12 << 20,
+            ..LiveStatus::default()
+        };
+        let harness = harness(width, window);
+        let all = harness.query_all(egui_kittest::kittest::By::new().label_contains(""));
+        let is_low = |node: &egui_kittest::Node<'_>| node.rect().top() > 670.0;
+        let mut texts: Vec<_> = all.filter(is_low).collect();
+        texts.sort_by(|a, b| a.rect().left().total_cmp(&b.rect().left()));
+        for pair in texts.windows(2) {
+            let (left, right) = (pair[0].rect().right(), pair[1].rect().left());
+            assert!(left <= right + 0.5, "{width}: {:?} {:?}", pair[0], pair[1]);
+        }
+        let says = |words: &str| harness.query_by_label_contains(words).is_some();
+        assert!(says("12345 to do"), "{width}");
+        if width >= 1100.0 {
+            assert!(says("CPU  12.3/s") && says("100+312  MiB"), "{width}");
+        }
+    }
 }

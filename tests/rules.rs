@@ -20,7 +20,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("learn", &["files", "geometry", "slide", "model"]),
     (
         "jobs",
-        &["geometry", "slide", "labels", "model", "segment", "learn"],
+        &[
+            "geometry", "slide", "labels", "annotate", "gpu", "model", "segment", "learn",
+        ],
     ),
     (
         "app",
@@ -39,8 +41,13 @@ const ALLOWED: [(&str, &[&str]); 13] = [
 ];
 
 /// Which files may name a crate: a path begins with one of these.
-const CRATE_OWNERS: [(&str, &[&str]); 6] = [
-    ("burn", &["model/", "learn/", "jobs/", "cli/"]),
+const CRATE_OWNERS: [(&str, &[&str]); 7] = [
+    // Of gpu: what makes tensors buffers.
+    (
+        "burn",
+        &["model/", "learn/", "jobs/", "cli/", "gpu/tensor_buffer.rs"],
+    ),
+    ("burn_cubecl", &["gpu/tensor_buffer.rs"]),
     ("egui", &["app/"]),
     ("eframe", &["app/"]),
     ("egui_wgpu", &["app/"]),
@@ -246,7 +253,12 @@ fn files_are_short_and_name_no_machine() {
 }
 
 /// Every pass's shader as the pass compiles it.
-const SHADERS: [(&str, &str); 3] = [
+const SHADERS: [(&str, &str); 5] = [
+    ("paint_tiles.wgsl", parfocal::gpu::paint_tiles::PAINT_SHADER),
+    (
+        "reduce_page.wgsl",
+        parfocal::gpu::paint_tiles::REDUCE_SHADER,
+    ),
     ("slide.wgsl", parfocal::gpu::slide_pass::SHADER),
     ("labels.wgsl", parfocal::gpu::overlay::label_map::SHADER),
     ("overlay.wgsl", parfocal::gpu::overlay::pass::SHADER),

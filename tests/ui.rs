@@ -8,13 +8,19 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotOptions};
-use parfocal::app::command::{CameraMove, Command, Layout};
+use parfocal::annotate::Store;
+use parfocal::app::command::{CameraMove, Command, Layout, Panel};
+use parfocal::app::export::ExportCommand;
+use parfocal::app::marks::MarkCommand;
+use parfocal::app::masks::{MaskCommand, SwipeWith};
 use parfocal::app::overlay::{AnalysisMode, DialSet, OverlayCommand};
+use parfocal::app::similar::SimilarCommand;
 use parfocal::app::state::PaneIndex;
 use parfocal::app::{App, AppOptions, Gpu};
 use parfocal::geometry::SlidePoint;
-use parfocal::gpu::device;
+use parfocal::gpu::device::{self, WindowDevice};
 use parfocal::jobs::live::ModelChoice;
+use parfocal::labels::{LabelFile, LabelSource as _};
 
 const FIRST: PaneIndex = PaneIndex::First;
 const SECOND: PaneIndex = PaneIndex::Second;
@@ -31,6 +37,15 @@ impl Window {
     }
 
     fn open_at(px_per_point: f32, slides: Vec<PathBuf>, folder: tempfile::TempDir) -> Self {
+        Self::open_keeping(px_per_point, slides, folder, None)
+    }
+
+    fn open_keeping(
+        px_per_point: f32,
+        slides: Vec<PathBuf>,
+        folder: tempfile::TempDir,
+        store: Option<Store>,
+    ) -> Self {
         let mut setup = egui_wgpu::WgpuSetupCreateNew::without_display_handle();
         setup.device_descriptor = std::sync::Arc::new(device::descriptor);
         let setup = egui_wgpu::WgpuSetup::CreateNew(setup);
@@ -40,10 +55,17 @@ impl Window {
             is_real: false,
             device: render_state.device.clone(),
             queue: render_state.queue.clone(),
+            shared: Some(WindowDevice {
+                instance: render_state.instance.clone(),
+                adapter: render_state.adapter.clone(),
+                device: render_state.device.clone(),
+                queue: render_state.queue.clone(),
+            }),
             format: render_state.target_format,
         };
         let mut options = Some(AppOptions {
             slides,
+            store,
             ..Default::default()
         });
         let harness = Harness::builder()
@@ -97,6 +119,10 @@ impl Window {
     /// Sharp, and nothing more is being read ahead.
     fn is_at_rest(&self) -> bool {
         self.is_sharp() && self.app().state().loader.waiting == 0
+    }
+
+    fn ask(&mut self, command: Command) {
+        self.harness.state_mut().as_mut().unwrap().command(command);
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
@@ -367,14 +393,7 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
     window.until("the slide is open", |window| {
         window.app().state().panes[0].slide.is_some()
     });
-    let ask = |window: &mut Window, command: Command| {
-        window
-            .harness
-            .state_mut()
-            .as_mut()
-            .unwrap()
-            .command(command);
-    };
+    let ask = Window::ask;
     ask(
         &mut window,
         Command::Camera(FIRST, CameraMove::Magnification(20.0)),
@@ -436,7 +455,7 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
 
     // Back by undo, bit for bit; and hidden, the slide is as it was.
     let before = decoded(&window);
-    ask(&mut window, Command::Overlay(OverlayCommand::Undo));
+    ask(&mut window, Command::Undo);
     window.until("the turn is taken back", |window| {
         is_analysed(window) && decoded(window) > before
     });
@@ -444,4 +463,237 @@ fn a_dial_turned_by_hand_changes_the_overlay_and_nothing_is_encoded_again() {
     ask(&mut window, Command::Overlay(OverlayCommand::Show(false)));
     window.until("it is hidden", Window::is_sharp);
     assert!(pane_px(&mut window) == bare, "hidden");
+}
+
+/// A breast slide at rest with its model, its field analysed at 5x.
+fn with_breast_model(store: Option<Store>) -> Window {
+    let slides = vec!["phantom:breast".into()];
+    let mut window = Window::open_keeping(1.0, slides, tempfile::tempdir().unwrap(), store);
+    window.until("the slide is open", |window| {
+        window.app().state().panes[0].slide.is_some()
+    });
+    let middle = CameraMove::CenterOn(SlidePoint::new(50_400.0, 40_800.0));
+    window.ask(Command::Camera(FIRST, CameraMove::Magnification(20.0)));
+    window.ask(Command::Camera(FIRST, middle));
+    let mode = OverlayCommand::SetMode(AnalysisMode::Pinned(3));
+    window.ask(Command::Overlay(mode));
+    let model = OverlayCommand::OpenModel(ModelChoice::Shipped("breast"));
+    window.ask(Command::Overlay(model));
+    window.until("the field is analysed", is_analysed);
+    window.until("the slide is sharp", Window::is_sharp);
+    window
+}
+
+fn strokes(window: &Window) -> Vec<(String, usize)> {
+    let state = window.app().state();
+    let slide = state.panes[0].slide.as_ref().unwrap();
+    let strokes = state.marks.strokes(&slide.source.info().hash).iter();
+    strokes
+        .map(|record| (record.stroke.class.clone(), record.stroke.points.len()))
+        .collect()
+}
+
+/// A line drawn with the first button held, by shares of the view.
+fn drag(window: &mut Window, from: (f32, f32), to: (f32, f32)) {
+    let pane = window
+        .harness
+        .get_by_label(&window.pane_label(FIRST))
+        .rect();
+    let at = |(x, y): (f32, f32)| pane.min + egui::vec2(x, y) * pane.size();
+    let (from, to) = (at(from), at(to));
+    window.harness.drag_at(from);
+    window.harness.step();
+    for part in [0.25, 0.5, 0.75, 1.0] {
+        window.harness.hover_at(from + (to - from) * part);
+        window.harness.step();
+    }
+    window.harness.drop_at(to);
+    window.harness.step();
+    window.harness.step();
+}
+
+#[test]
+fn strokes_are_painted_erased_undone_and_there_again_after_a_restart() {
+    let kept = tempfile::tempdir().unwrap();
+    let store = || Some(Store::open(kept.path()).unwrap());
+    let mut window = with_breast_model(store());
+    let center = window.app().state().view(FIRST).unwrap().center;
+    let bare = pane_px(&mut window);
+    window.harness.key_press(egui::Key::B);
+    window.harness.step();
+    window.harness.key_press(egui::Key::Num2);
+    window.harness.step();
+    drag(&mut window, (0.4, 0.5), (0.6, 0.55));
+    assert_eq!(
+        window.app().state().view(FIRST).unwrap().center,
+        center,
+        "it paints"
+    );
+    let painted = strokes(&window);
+    assert_eq!((painted.len(), painted[0].0.as_str()), (1, "stroma"));
+    assert!(painted[0].1 >= 4, "{painted:?}");
+    assert_ne!(pane_px(&mut window), bare, "it is seen");
+    window.harness.key_press(egui::Key::Num0);
+    window.harness.step();
+    drag(&mut window, (0.5, 0.3), (0.5, 0.7));
+    assert_eq!(strokes(&window), []);
+    window.ask(Command::Undo);
+    assert_eq!(strokes(&window), painted);
+    window.ask(Command::Undo);
+    assert_eq!(strokes(&window), []);
+    window.ask(Command::Redo);
+    assert_eq!(strokes(&window), painted);
+    window.ask(Command::Marks(MarkCommand::SavePreset(
+        "mine".into(),
+        "H&E".into(),
+    )));
+    drop(window);
+
+    let slides = vec!["phantom:breast".into()];
+    let mut window = Window::open_keeping(1.0, slides, tempfile::tempdir().unwrap(), store());
+    window.until("the slide is open", |window| {
+        let state = window.app().state();
+        state.panes[0].slide.is_some() && !state.marks.presets.is_empty()
+    });
+    assert_eq!(strokes(&window), painted);
+    assert_eq!(window.app().state().marks.presets[0].name, "mine");
+}
+
+#[test]
+fn a_mask_is_drawn_and_held_against_the_model_by_a_swipe() {
+    let mut window = with_breast_model(None);
+    let of_model = pane_px(&mut window);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mask.geojson");
+    let square = "[[40000,30000],[60000,30000],[60000,50000],[40000,50000],[40000,30000]]";
+    let text = format!(
+        r#"{{"type":"Feature","geometry":{{"type":"Polygon","coordinates":[{square}]}},
+            "properties":{{"classification":{{"name":"Necrosis"}}}}}}"#
+    );
+    std::fs::write(&path, text).unwrap();
+    window.ask(Command::Masks(MaskCommand::Open(path)));
+    window.until("the mask is read", |window| {
+        window.app().state().masks.open.is_some()
+    });
+    let mask = window.app().state().masks.open.as_ref().unwrap();
+    let names: Vec<&str> = mask
+        .classes
+        .iter()
+        .map(|class| class.name.as_str())
+        .collect();
+    assert_eq!(
+        names.last(),
+        Some(&"other"),
+        "its class is one of the model's: {names:?}"
+    );
+    // Coarser pages come first and are hatched.
+    let (mut of_mask, mut same) = (of_model.clone(), 0);
+    while same < 5 {
+        let before = std::mem::replace(&mut of_mask, pane_px(&mut window));
+        same = if of_mask == before && of_mask != of_model {
+            same + 1
+        } else {
+            0
+        };
+        window.harness.step();
+    }
+    let show = parfocal::app::masks::Shown::Model;
+    window.ask(Command::Masks(MaskCommand::Show(show)));
+    let swipe = |at: f32| Command::Masks(MaskCommand::Swipe(Some(at), SwipeWith::Mask));
+    window.ask(swipe(0.0));
+    window.harness.run_steps(2);
+    assert!(pane_px(&mut window) == of_model);
+    window.ask(swipe(0.3));
+    window.harness.step();
+    drag(&mut window, (0.3, 0.4), (0.999, 0.4));
+    window.harness.step();
+    assert!(pane_px(&mut window) == of_mask, "dragged across");
+}
+
+#[test]
+fn magnifications_are_compared_and_a_verdict_on_where_they_differ_is_kept() {
+    let mut window = with_breast_model(None);
+    // A small field, so that 40x is quick.
+    window.ask(Command::Camera(FIRST, CameraMove::Magnification(120.0)));
+    window.ask(Command::Toggle(Panel::Review));
+    window.until("the slide is sharp", Window::is_sharp);
+    window.click("Compare magnifications");
+    window.until("the maps are compared", |window| {
+        window.app().state().review.found().is_some()
+    });
+    let found = window.app().state().review.found().unwrap().clone();
+    assert_eq!(found.names, ["40x", "10x"]);
+    assert_eq!(found.magnifications, (40.0, 10.0));
+    let agreement = &found.comparison.agreement;
+    assert!(agreement.px > 1000, "{agreement:?}");
+    assert!(!found.comparison.provisional);
+    assert_eq!(window.app().state().overlay.mode, AnalysisMode::Agreement);
+    if found.comparison.regions.is_empty() {
+        window.harness.get_by_label_contains("differ nowhere");
+        return;
+    }
+    window.harness.key_press(egui::Key::N);
+    window.harness.step();
+    window.harness.key_press(egui::Key::A);
+    window.harness.step();
+    window.harness.step();
+    let verdicts = |window: &Window| window.app().state().marks.verdicts(&found.slide).to_vec();
+    let given = verdicts(&window);
+    assert_eq!(
+        (given.len(), given[0].region),
+        (1, found.comparison.regions[0].rect)
+    );
+    assert_eq!(window.app().state().review.at, Some(0));
+    window.ask(Command::Undo);
+    assert!(verdicts(&window).is_empty());
+}
+
+#[test]
+fn the_view_and_what_was_analysed_are_saved_with_where_they_come_from() {
+    let mut window = with_breast_model(None);
+    let folder = tempfile::tempdir().unwrap();
+    let (field, map) = (
+        folder.path().join("field.png"),
+        folder.path().join("map.tif"),
+    );
+    window.ask(Command::Export(ExportCommand::Field(field.clone())));
+    window.ask(Command::Export(ExportCommand::Map(map.clone())));
+    let written = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
+    window.until("both are written", |_| written(&field) && written(&map));
+    let bytes = std::fs::read(&field).unwrap();
+    let says = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+    assert!(says(b"Model-Hash") && says(b"Attention-Bias") && says(b"ICC-Profile"));
+    let state = window.app().state();
+    let slide = state.panes[0].slide.as_ref().unwrap();
+    let read = LabelFile::open(&map, slide.source.info(), None).unwrap();
+    let names: Vec<&str> = read
+        .classes()
+        .iter()
+        .map(|class| class.name.as_str())
+        .collect();
+    assert_eq!(names[..2], ["tumor", "stroma"]);
+    assert!(
+        map.with_extension("json").exists(),
+        "its report is beside it"
+    );
+}
+
+#[test]
+fn what_looks_like_a_spot_is_found() {
+    let mut window = with_breast_model(None);
+    let encoded = window.app().state().overlay.status.encoded;
+    let center = window.app().state().view(FIRST).unwrap().center;
+    window.ask(Command::Similar(SimilarCommand::Ask(FIRST, center)));
+    window.until("something is found", |window| {
+        let status = &window.app().state().similar.status;
+        let search = status.search.as_ref();
+        search.is_some_and(|search| !search.matches.is_empty())
+    });
+    let state = window.app().state();
+    assert_eq!(state.overlay.status.encoded, encoded, "classes rest");
+    assert!(state.shows(Panel::Similar));
+    window.ask(Command::Similar(SimilarCommand::Clear));
+    window.until("the classes are back", |window| {
+        window.app().state().similar.shown.is_none() && is_analysed(window)
+    });
 }

@@ -14,6 +14,9 @@ use screen::{Picture, Screen};
 /// The middle of the view, away from panels, scale bar and overview.
 const MIDDLE: (i32, i32) = (560, 420);
 
+/// Where notices are said.
+const NOTICE: (i32, i32) = (560, 140);
+
 /// A real scanner's file where there is one, else the built-in demo.
 fn slide() -> PathBuf {
     shared_data::file("slides/CMU-1-Small-Region.svs")
@@ -57,4 +60,29 @@ fn a_slide_opens_zooms_follows_the_hand_and_fits_again() {
     screen.settled("linked views open", |picture: &Picture| {
         picture.difference(&whole, MIDDLE, (0, 0)) > 4.0
     });
+}
+
+#[test]
+fn a_window_that_loses_its_device_opens_anew_as_it_was_until_it_is_enough() {
+    let screen = Screen::start();
+    let settings = tempfile::tempdir().unwrap();
+    let mut program = screen.run_with(&["--lose-device-by-key"], &slide(), settings.path());
+    let whole = screen.settled("the slide opens", |picture| {
+        picture.colours_around(MIDDLE) > 50
+    });
+    screen.xdotool(&["mousemove", &MIDDLE.0.to_string(), &MIDDLE.1.to_string()]);
+    screen.xdotool(&["click", "--repeat", "4", "--delay", "60", "4"]);
+    let before = screen.settled("the wheel zooms", |picture| {
+        picture.difference(&whole, MIDDLE, (0, 0)) > 8.0
+    });
+    for time in ["first", "second"] {
+        screen.xdotool(&["key", "F12"]);
+        screen.settled(&format!("the window is back the {time} time"), |picture| {
+            let says_why = picture.difference(&before, NOTICE, (0, 0)) > 4.0;
+            says_why && picture.difference(&before, MIDDLE, (0, 0)) < 1.0
+        });
+        screen.focus();
+    }
+    screen.xdotool(&["key", "F12"]);
+    assert_eq!(program.exit_code(), Some(1));
 }

@@ -7,6 +7,7 @@ mod geojson_read;
 #[cfg(test)]
 mod geojson_tests;
 mod history;
+mod mask_file;
 mod records;
 mod schema;
 mod store;
@@ -17,6 +18,7 @@ mod writer;
 
 pub use error::{ImportError, StoreError};
 pub use history::{AnnotationEdit, Edit, History, Item, Reversible};
+pub use mask_file::{MaskError, MaskFile, open_mask};
 pub use records::{
     Change, Decision, Preset, RecordId, SlideRecords, StrokeRecord, Verdict, now_ms,
 };

@@ -4,17 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::annotate::SlideRecords;
 use crate::geometry::{Mpp, SlidePoint};
-use crate::jobs::live::ModelChoice;
+use crate::slide::SlideHash;
 use crate::slide::argument::is_phantom;
 use crate::tiles::cache::default_limit_bytes;
 
 use super::App;
 use super::camera::Camera;
 use super::command::{CameraMove, Command, Layout, Panel};
+use super::file_for::FileFor;
 use super::opening::{Event, Opened};
-use super::overlay::OverlayCommand;
+use super::review::ReviewCommand;
 use super::state::{Notice, OpenedSlide, PaneIndex};
+use super::undo_order::Kind;
+
+/// How notices begin that end when a slide is opened.
+const CANT_OPEN: &str = "Can't open";
 
 /// The magnifications that linked views start with.
 const LINKED_MAGNIFICATIONS: (f64, f64) = (10.0, 40.0);
@@ -23,7 +29,7 @@ impl App {
     /// Carries out one command.
     pub(super) fn apply(&mut self, command: Command) {
         match command {
-            Command::OpenDialog => self.background.choose_file(self.state.active),
+            Command::Choose(what) => self.background.choose(what),
             Command::Open(pane, path) => self.open(pane, path),
             Command::Close(pane) => self.close(pane),
             Command::Activate(pane) => self.activate(pane),
@@ -45,6 +51,21 @@ impl App {
             Command::ClearRecent => self.state.session.clear_recent(),
             Command::Copy(text) => self.ctx.copy_text(text),
             Command::Overlay(command) => self.apply_overlay(command),
+            Command::Marks(command) => self.apply_marks(command),
+            Command::Masks(command) => self.apply_masks(command),
+            Command::Export(command) => self.apply_export(command),
+            Command::Similar(command) => self.apply_similar(command),
+            Command::Review(command) => self.apply_review(command),
+            Command::Judge(decision) => {
+                let note = self.fields.review_note.clone();
+                self.apply_review(ReviewCommand::Judge(decision, note));
+            }
+            Command::FocusNote => {
+                self.state.shown.insert(Panel::Review);
+                self.fields.focus_note = true;
+            }
+            Command::Undo => self.undo(),
+            Command::Redo => self.redo(),
             Command::DismissNotice => self.state.notice = None,
         }
     }
@@ -58,29 +79,23 @@ impl App {
                 result,
             } => self.opened(pane, asked, result),
             Event::Chosen {
-                pane,
+                what,
                 path: Some(path),
                 ..
-            } => self.open(pane, path),
-            Event::Chosen {
-                path: None,
-                answered: true,
-                ..
-            } => {}
-            Event::Chosen {
-                path: None,
-                answered: false,
-                ..
-            } => {
+            } => self.apply(what.command(path)),
+            Event::Chosen { answered: true, .. } => {}
+            Event::Chosen { what, .. } => {
+                self.ask_for_path(what);
                 self.fields.path_hint =
-                    Some("No desktop file dialog answers here: type the path of the slide.".into());
-                self.show_panel(Panel::OpenPath);
+                    Some("No desktop file dialog answers here: type the path.".into());
             }
-            Event::ChosenWeights(Some(path)) => {
-                let choice = ModelChoice::File(path);
-                self.apply_overlay(OverlayCommand::OpenModel(choice));
-            }
-            Event::ChosenWeights(None) => {}
+            Event::DialsRead(saved) => self.dials_read(saved),
+            Event::MaskOpened {
+                path,
+                slide,
+                result,
+            } => self.mask_opened(&path, slide, result),
+            Event::Written { path, result } => self.written(&path, result),
             Event::Associated {
                 slide,
                 name,
@@ -98,10 +113,56 @@ impl App {
         }
     }
 
+    /// Asks for a path by typing.
+    pub(super) fn ask_for_path(&mut self, what: FileFor) {
+        self.fields.path_text.clear();
+        self.fields.path_there = None;
+        self.fields.path_for = what;
+        self.show_panel(Panel::OpenPath);
+    }
+
+    fn undo(&mut self) {
+        match self.state.undo_order.undo() {
+            Some(Kind::Dials) => self.state.overlay.dials.undo(),
+            Some(Kind::Marks(slide)) => {
+                let changes = self.state.marks.undo(&slide);
+                self.keep(changes);
+            }
+            None => {}
+        }
+    }
+
+    fn redo(&mut self) {
+        match self.state.undo_order.redo() {
+            Some(Kind::Dials) => self.state.overlay.dials.redo(),
+            Some(Kind::Marks(slide)) => {
+                let changes = self.state.marks.redo(&slide);
+                self.keep(changes);
+            }
+            None => {}
+        }
+    }
+
+    /// Takes in what is kept of a slide. Scales used to be kept with the session.
+    fn take_records(&mut self, slide: &SlideHash, records: Result<SlideRecords, String>) {
+        match records {
+            Ok(records) => self.state.marks.take_in(slide, records),
+            Err(reason) => {
+                let text = format!("What is kept of this slide can't be read: {reason}");
+                self.tell(text, true);
+            }
+        }
+        let earlier = self.state.session.take_typed_mpp(slide);
+        if let (Some(mpp), None) = (earlier, self.state.marks.typed_mpp(slide)) {
+            let change = self.state.marks.set_typed_mpp(slide, Some(mpp));
+            self.keep(vec![change]);
+        }
+    }
+
     fn open(&mut self, pane: PaneIndex, path: PathBuf) {
         self.state.shown.remove(&Panel::OpenPath);
         self.state.pane_mut(pane).opening = Some((path.clone(), Instant::now()));
-        self.background.open(pane, path);
+        self.background.open(pane, path, self.store.clone());
     }
 
     fn opened(&mut self, pane: PaneIndex, asked: PathBuf, result: Result<Opened, String>) {
@@ -111,11 +172,17 @@ impl App {
         }
         self.state.pane_mut(pane).opening = None;
         match result {
-            Ok(opened) => self.show_opened(pane, asked, opened),
+            Ok(opened) => {
+                let of_opening = |notice: &Notice| notice.text.starts_with(CANT_OPEN);
+                if self.state.notice.as_ref().is_some_and(of_opening) {
+                    self.state.notice = None;
+                }
+                self.show_opened(pane, asked, opened);
+            }
             Err(reason) => {
                 tracing::error!("can't open a slide: {reason}");
                 self.state.notice = Some(Notice {
-                    text: format!("Can't open {reason}"),
+                    text: format!("{CANT_OPEN} {reason}"),
                     is_error: true,
                 });
             }
@@ -128,7 +195,9 @@ impl App {
             source,
             pyramid,
             profile,
+            records,
         } = opened;
+        self.take_records(&source.info().hash, records);
         let id = self
             .loader
             .add_slide(Arc::clone(&source), Arc::clone(&pyramid));
@@ -155,7 +224,6 @@ impl App {
             associated,
             has_profile,
         });
-        self.state.notice = None;
         self.state.associated_revealed = false;
         self.put(pane, slide);
         if self.state.layout == Layout::Linked {
@@ -201,6 +269,7 @@ impl App {
             self.thumbnails.remove(&slide.id);
             self.with_renderer(|renderer| renderer.remove_slide(slide.id));
             self.forget_overlay(slide.id);
+            self.forget_masks(&slide.source.info().hash, u64::from(slide.id.0));
         }
     }
 
@@ -288,9 +357,11 @@ impl App {
         let Some(slide) = self.state.pane(pane).slide.clone() else {
             return;
         };
-        self.state
-            .session
+        let change = self
+            .state
+            .marks
             .set_typed_mpp(&slide.source.info().hash, mpp);
+        self.keep(vec![change]);
         let (mpp, _) = self.state.scale_of(&slide);
         for pane in &mut self.state.panes {
             let shows_it = pane
@@ -305,6 +376,9 @@ impl App {
 
     fn toggle(&mut self, panel: Panel) {
         if !self.state.shown.remove(&panel) {
+            if panel == Panel::OpenPath && !matches!(self.fields.path_for, FileFor::Slide(_)) {
+                self.ask_for_path(FileFor::Slide(self.state.active));
+            }
             self.show_panel(panel);
         }
         self.state.settings.minimap = self.state.shows(Panel::Minimap);

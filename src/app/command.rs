@@ -2,11 +2,18 @@
 
 use std::path::PathBuf;
 
+use crate::annotate::Decision;
 use crate::geometry::{Mpp, ScreenPoint, ScreenVector, SlidePoint};
 use crate::gpu::DisplayAdjust;
 
+use super::export::ExportCommand;
+use super::file_for::FileFor;
+use super::marks::MarkCommand;
+use super::masks::MaskCommand;
 use super::overlay::OverlayCommand;
+use super::review::ReviewCommand;
 use super::settings::Theme;
+use super::similar::SimilarCommand;
 use super::state::PaneIndex;
 
 /// A panel or dialog that can be shown or hidden.
@@ -20,6 +27,12 @@ pub enum Panel {
     Model,
     /// The dials of the attention bias.
     Bias,
+    /// The brush, and what was painted.
+    Strokes,
+    /// Where two maps differ, and verdicts on that.
+    Review,
+    /// Colours of embeddings, and what looks like a spot.
+    Similar,
     /// Brightness, contrast, gamma, stains, colour profile.
     Display,
     /// Messages since the program started.
@@ -81,7 +94,7 @@ pub enum CameraMove {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
     /// Ask the desktop for a file.
-    OpenDialog,
+    Choose(FileFor),
     /// Open a file, folder or `phantom:…` in a pane.
     Open(PaneIndex, PathBuf),
     /// Close the slide of a pane.
@@ -110,6 +123,24 @@ pub enum Command {
     Copy(String),
     /// Something about the overlay.
     Overlay(OverlayCommand),
+    /// Something about strokes, verdicts or presets.
+    Marks(MarkCommand),
+    /// Something about masks from elsewhere, or what is kept of before.
+    Masks(MaskCommand),
+    /// Write what is seen or was analysed to a file.
+    Export(ExportCommand),
+    /// Something about embeddings.
+    Similar(SimilarCommand),
+    /// Something about a review.
+    Review(ReviewCommand),
+    /// Say something of the region that is visited, with the note that is typed.
+    Judge(Decision),
+    /// Write a note on the region that is visited.
+    FocusNote,
+    /// Take back the last turn of a dial, stroke or verdict.
+    Undo,
+    /// Do again what was taken back.
+    Redo,
     /// Dismiss the notice on top of the view.
     DismissNotice,
 }

@@ -1,19 +1,21 @@
 //! One frame of the window.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use egui::Ui;
 
-use crate::geometry::SlidePoint;
+use crate::geometry::{SlidePoint, View};
 use crate::gpu::{SceneInput, SlideRenderer};
 use crate::slide::Rgba;
 use crate::tiles::{TileKey, TilePyramid, plan};
 
 use super::command::{Command, Layout, Panel};
+use super::file_for::FileFor;
 use super::state::{Notice, OpenedSlide, PaneIndex};
 use super::viewport::{self, PaneArea};
-use super::{App, keys, minimap, panels, scale_bar, storage, theme};
+use super::{App, keys, marks, masks, minimap, panels, review, scale_bar, similar, storage, theme};
 
 /// How often positions are written while the user moves about.
 const SAVE_EVERY: Duration = Duration::from_secs(3);
@@ -30,6 +32,11 @@ impl App {
         }
         self.state.loader = self.loader.status();
         self.follow_model();
+        self.follow_store();
+        self.follow_mask();
+        self.follow_review();
+        self.follow_tuning();
+        self.follow_export();
         self.tell_failure();
         let mut commands = keys::pressed(&self.ctx, &self.state);
         commands.extend(self.dropped_files());
@@ -59,16 +66,17 @@ impl App {
         }
     }
 
-    /// Files dropped on the window go to the active pane, a second one beside it.
+    /// Slides dropped on the window go to the active pane, a second one beside it; a model is
+    /// opened, dials are read.
     fn dropped_files(&self) -> Vec<Command> {
         let dropped = self.ctx.input(|input| input.raw.dropped_files.clone());
+        let mut panes = [self.state.active, self.state.active.other()].into_iter();
         let paths = dropped.into_iter().map(|file| file.path().to_path_buf());
-        let panes = [self.state.active, self.state.active.other()];
-        panes
-            .into_iter()
-            .zip(paths)
-            .map(|(pane, path)| Command::Open(pane, path))
-            .collect()
+        let mut command = |path: PathBuf| match FileFor::dropped(&path) {
+            Some(what) => Some(what.command(path)),
+            None => panes.next().map(|pane| Command::Open(pane, path)),
+        };
+        paths.filter_map(&mut command).collect()
     }
 
     fn show_panes(&mut self, ui: &mut Ui, commands: &mut Vec<Command>) {
@@ -111,6 +119,7 @@ impl App {
         let held = ui.input(|input| input.key_down(keys::PEEK));
         self.state.overlay.peeking = held && !typing;
         self.ask_model();
+        self.follow_embeddings();
         self.state.overlay.under_pointer = self.class_under_pointer();
         if let Some(renderer) = self.overlay_renderer.clone() {
             let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -215,6 +224,10 @@ impl App {
         if let Some(renderer) = &self.overlay_renderer {
             viewport::paint_pass(ui, area, renderer);
         }
+        self.draw_marks(ui, area, &camera.view);
+        if state.overlay.is_drawn() {
+            masks::show_swipe(ui, area, &state.masks, commands);
+        }
         let linked_field = state
             .view(area.index.other())
             .filter(|_| state.layout == Layout::Linked);
@@ -233,6 +246,39 @@ impl App {
         );
         if state.shows(Panel::Minimap) {
             minimap::show(ui, area.rect, area.index, state, thumbnail, commands);
+        }
+    }
+
+    /// Strokes lie on top of the overlay, and are hidden with it.
+    fn draw_marks(&self, ui: &Ui, area: &PaneArea, view: &View) {
+        let state = &self.state;
+        let (Some(slide), false) = (&state.pane(area.index).slide, state.overlay.peeking) else {
+            return;
+        };
+        let names = state.overlay.facts().map(|facts| facts.card.class_names());
+        let colours = marks::ClassColours {
+            names: &names.unwrap_or_default(),
+            palette: &state.overlay.style.palette,
+        };
+        let strokes = match state.shows(Panel::Strokes) || state.marks.brush.on {
+            true => state.marks.strokes(&slide.source.info().hash),
+            false => &[],
+        };
+        marks::paint(ui, area, view, strokes, &state.marks.brush, &colours);
+        let hash = &slide.source.info().hash;
+        let is_asked = state
+            .similar
+            .query
+            .as_ref()
+            .is_some_and(|(of, _)| of == hash);
+        if is_asked && state.shows(Panel::Similar) {
+            similar::paint(ui, area, view, &state.similar);
+        }
+        let found = state.review.found();
+        let is_of_slide = found.is_some_and(|found| found.slide == slide.source.info().hash);
+        if is_of_slide && state.shows(Panel::Review) {
+            let verdicts = state.marks.verdicts(&slide.source.info().hash);
+            review::paint(ui, area, view, &state.review, verdicts);
         }
     }
 

@@ -5,11 +5,16 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
+use crate::annotate::Decision;
 use crate::geometry::ScreenVector;
 use crate::gpu::overlay::OverlayShape;
 
 use super::command::{CameraMove, Command, Layout, Panel};
+use super::file_for::FileFor;
+use super::marks::MarkCommand;
 use super::overlay::OverlayCommand;
+use super::review::ReviewCommand;
+use super::similar::SimilarCommand;
 use super::state::AppState;
 
 /// How far one arrow key lets the picture glide, in viewports.
@@ -38,6 +43,16 @@ pub enum Action {
     Toggle(Panel),
     /// Divide the window, or go back to one view.
     Layout(Layout),
+    /// Take the brush up or lay it down.
+    Brush,
+    /// Go to the next or the former region of a review.
+    Region(bool),
+    /// Say something of the region.
+    Judge(Decision),
+    /// Write a note on it.
+    Note,
+    /// Look for what is like the spot under the pointer.
+    Similar,
     /// Show or hide the overlay.
     Overlay,
     /// The next way of drawing regions: area, border, both.
@@ -220,10 +235,43 @@ pub const BINDINGS: &[Binding] = &[
         Key::T,
         Action::Toggle(Panel::Bias),
     ),
-    command("Overlay", "Undo a turn", Key::Z, Action::Undo),
+    plain(
+        "Overlay",
+        "Brush; then 1 to 9 choose the class, 0 erases",
+        Key::B,
+        Action::Brush,
+    ),
+    plain(
+        "Overlay",
+        "What looks like the spot under the pointer",
+        Key::C,
+        Action::Similar,
+    ),
+    plain(
+        "Review",
+        "Where maps differ",
+        Key::V,
+        Action::Toggle(Panel::Review),
+    ),
+    plain("Review", "Next region", Key::N, Action::Region(true)),
+    plain("Review", "Former region", Key::P, Action::Region(false)),
+    plain(
+        "Review",
+        "Accept it",
+        Key::A,
+        Action::Judge(Decision::Accept),
+    ),
+    plain("Review", "Flag it", Key::Q, Action::Judge(Decision::Flag)),
+    plain("Review", "Note on it", Key::M, Action::Note),
+    command(
+        "Overlay",
+        "Undo a turn, a stroke, a verdict",
+        Key::Z,
+        Action::Undo,
+    ),
     Binding {
         group: "Overlay",
-        help: "Redo a turn",
+        help: "Redo it",
         key: Key::Z,
         modifiers: Modifiers {
             shift: true,
@@ -299,8 +347,10 @@ pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
     });
     pressed
         .into_iter()
-        .filter_map(binding_of)
-        .map(|binding| command_for(binding.action, state))
+        .filter_map(|key| {
+            let binding = || Some(command_for(binding_of(key)?.action, state));
+            brush_key(key, state).or_else(binding)
+        })
         .collect()
 }
 
@@ -314,6 +364,34 @@ fn binding_of((key, held): (Key, Modifiers)) -> Option<&'static Binding> {
         .filter(fits)
         .find(|binding| binding.modifiers.shift == held.shift);
     exact.or_else(|| BINDINGS.iter().find(fits))
+}
+
+/// The classes' keys, while the brush is used: in their order from 1, and 0 to erase.
+const CLASS_KEYS: [Key; 10] = [
+    Key::Num0,
+    Key::Num1,
+    Key::Num2,
+    Key::Num3,
+    Key::Num4,
+    Key::Num5,
+    Key::Num6,
+    Key::Num7,
+    Key::Num8,
+    Key::Num9,
+];
+
+/// What a key means to the brush, while it is used.
+fn brush_key((key, held): (Key, Modifiers), state: &AppState) -> Option<Command> {
+    if !state.marks.brush.on || held.any() {
+        return None;
+    }
+    if key == Key::Escape {
+        return Some(Command::Marks(MarkCommand::UseBrush(false)));
+    }
+    let number = CLASS_KEYS.iter().position(|class| *class == key)?;
+    Some(Command::Marks(MarkCommand::BrushClass(
+        number.checked_sub(1),
+    )))
 }
 
 fn overlay(command: OverlayCommand) -> Command {
@@ -347,9 +425,18 @@ fn command_for(action: Action, state: &AppState) -> Command {
             };
             overlay(OverlayCommand::SetStyle(Box::new(style)))
         }
-        Action::Undo => overlay(OverlayCommand::Undo),
-        Action::Redo => overlay(OverlayCommand::Redo),
-        Action::OpenDialog => Command::OpenDialog,
+        Action::Brush => Command::Marks(MarkCommand::UseBrush(!state.marks.brush.on)),
+        Action::Region(next) => Command::Review(match next {
+            true => ReviewCommand::Next,
+            false => ReviewCommand::Previous,
+        }),
+        // The panel knows the note that was typed.
+        Action::Judge(decision) => Command::Judge(decision),
+        Action::Note => Command::FocusNote,
+        Action::Similar => Command::Similar(SimilarCommand::AskUnderPointer),
+        Action::Undo => Command::Undo,
+        Action::Redo => Command::Redo,
+        Action::OpenDialog => Command::Choose(FileFor::Slide(active)),
         Action::OtherPane => Command::Activate(active.other()),
         Action::Close => Command::Close(active),
     }

@@ -4,33 +4,48 @@
 
 pub mod camera;
 pub mod command;
+pub mod export;
+pub mod file_for;
 pub mod keys;
 pub mod log;
+pub mod marks;
+pub mod masks;
 pub mod minimap;
 pub mod overlay;
 pub mod panels;
+pub mod review;
 pub mod scale_bar;
 pub mod session;
 pub mod settings;
+pub mod similar;
 pub mod state;
 pub mod storage;
 pub mod theme;
+pub mod undo_order;
 
 mod apply;
+mod device;
+#[cfg(test)]
+mod device_tests;
 mod frame;
 pub mod off_screen;
 mod opening;
 mod run;
 pub mod viewport;
 
-pub use run::{AppOptions, run};
+pub use run::{AppOptions, WindowArgs, run};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::gpu::SlideRenderer;
+use crossbeam_channel::Receiver;
+
+use crate::annotate::{Preset, Store, StoreError};
+use crate::gpu::device::WindowDevice;
 use crate::gpu::overlay::OverlayRenderer;
+use crate::gpu::{DeviceWatch, SlideRenderer};
+use crate::segment::embedding::EmbeddingWish;
 use crate::segment::live::Wish;
 use crate::tiles::{SlideId, TileKey, TileLoader};
 
@@ -50,6 +65,8 @@ pub struct Gpu {
     pub device: wgpu::Device,
     /// Its queue.
     pub queue: wgpu::Queue,
+    /// All of it, to be computed on too; none where the picture is drawn by the test's own device.
+    pub shared: Option<WindowDevice>,
     /// Format of the window's pixels.
     pub format: wgpu::TextureFormat,
 }
@@ -62,12 +79,26 @@ pub struct App {
     fields: Fields,
     log: LogBuffer,
     loader: TileLoader,
+    /// The window's device, to be computed on.
+    window_device: Option<WindowDevice>,
     renderer: Option<Arc<Mutex<SlideRenderer>>>,
     overlay_renderer: Option<Arc<Mutex<OverlayRenderer>>>,
+    /// Looks out for the loss of the device that both draw on.
+    device_watch: Option<DeviceWatch>,
     /// What the model was asked for last.
     asked_wish: Option<Wish>,
+    /// What of embeddings it was asked for last.
+    asked_embeddings: Option<EmbeddingWish>,
     background: Background,
+    /// Where a map is to be written once the model is done.
+    map_to_write: Option<std::path::PathBuf>,
+    /// Layers of the overlay pass that are no maps of the model's, so far.
+    layers_named: u64,
     saver: Option<Saver>,
+    /// Where strokes, verdicts, presets and typed scales are kept.
+    store: Option<Arc<Store>>,
+    /// The presets that are kept, until they are read.
+    presets: Option<Receiver<Result<Vec<Preset>, StoreError>>>,
     /// Overviews of the slides, for the minimap.
     thumbnails: HashMap<SlideId, egui::TextureHandle>,
     /// In linked views, the pane whose centre the other one follows.

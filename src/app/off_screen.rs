@@ -8,6 +8,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::gpu::device::{Headless, describe, is_software};
 use crate::gpu::offscreen::FORMAT;
+use crate::gpu::read_picture;
+use crate::slide::Rgba;
 
 use super::{App, AppOptions, Gpu};
 
@@ -39,29 +41,8 @@ impl OffScreenWindow {
     pub fn open(size_px: [u32; 2], options: AppOptions) -> anyhow::Result<Self> {
         let gpu = Headless::open()?;
         let ctx = egui::Context::default();
-        let for_app = Gpu {
-            adapter: describe(&gpu.adapter.get_info()),
-            is_real: !is_software(&gpu.adapter.get_info()),
-            device: gpu.device.clone(),
-            queue: gpu.queue.clone(),
-            format: FORMAT,
-        };
-        let app = App::new(&ctx, Some(for_app), options)?;
-        let painter = egui_wgpu::Renderer::new(&gpu.device, FORMAT, Default::default());
-        let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("window"),
-            size: wgpu::Extent3d {
-                width: size_px[0],
-                height: size_px[1],
-                depth_or_array_layers: 1,
-            },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: FORMAT,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
-            view_formats: &[],
-        });
+        let app = App::new(&ctx, Some(handles(&gpu)), options)?;
+        let (painter, target) = canvas(&gpu, size_px);
         Ok(Self {
             app,
             ctx,
@@ -71,6 +52,33 @@ impl OffScreenWindow {
             size_px,
             seconds: 0.0,
         })
+    }
+
+    /// Has the device fail, as a driver may have it. Tells what the program knows of it.
+    pub fn lose_device(&mut self) -> Option<String> {
+        self.app.watch(&handles(&self.gpu));
+        self.gpu.device.destroy();
+        self.app.lost_device()
+    }
+
+    /// Goes on with another device, as the window does that lost its own.
+    ///
+    /// # Errors
+    /// When there is no graphics adapter any more.
+    pub fn reopen(&mut self) -> anyhow::Result<()> {
+        self.app.leave_device();
+        self.gpu = Headless::open()?;
+        (self.painter, self.target) = canvas(&self.gpu, self.size_px);
+        self.app.draw_on(Some(handles(&self.gpu)));
+        Ok(())
+    }
+
+    /// The last frame.
+    ///
+    /// # Errors
+    /// When the graphics device fails.
+    pub fn picture(&self) -> anyhow::Result<Rgba> {
+        read_picture(&self.gpu, &self.target)
     }
 
     /// The adapter in words.
@@ -161,6 +169,37 @@ impl OffScreenWindow {
         self.painter
             .render(&mut pass.forget_lifetime(), shapes, screen);
     }
+}
+
+fn handles(gpu: &Headless) -> Gpu {
+    Gpu {
+        adapter: describe(&gpu.adapter.get_info()),
+        is_real: !is_software(&gpu.adapter.get_info()),
+        device: gpu.device.clone(),
+        queue: gpu.queue.clone(),
+        shared: Some(gpu.shared()),
+        format: FORMAT,
+    }
+}
+
+/// What egui draws with, and onto what.
+fn canvas(gpu: &Headless, [width, height]: [u32; 2]) -> (egui_wgpu::Renderer, wgpu::Texture) {
+    let painter = egui_wgpu::Renderer::new(&gpu.device, FORMAT, Default::default());
+    let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("window"),
+        size: wgpu::Extent3d {
+            width,
+            height,
+            depth_or_array_layers: 1,
+        },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: FORMAT,
+        usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    });
+    (painter, target)
 }
 
 /// Processor time that this thread has used.

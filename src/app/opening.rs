@@ -1,15 +1,23 @@
 //! Opening slides without holding up the window.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::annotate::{MaskFile, SlideRecords, Store, open_mask};
+use crate::files;
 use crate::gpu::ColourTable;
+use crate::gpu::offscreen::Offscreen;
+use crate::segment::export::{MaskSubject, write_mask};
 use crate::slide::argument::open_argument;
 use crate::slide::{Rgba, SlideHash, SlideSource};
 use crate::tiles::TilePyramid;
 
+use super::export::{FieldPicture, MapToWrite};
+use super::file_for::FileFor;
+use super::marks::DialPreset;
 use super::state::PaneIndex;
 
 /// A slide read so far that it can be shown.
@@ -20,6 +28,8 @@ pub struct Opened {
     pub pyramid: Arc<TilePyramid>,
     /// Its colour profile as a table; `Err` holds why the profile can't be used.
     pub profile: Option<Result<ColourTable, String>>,
+    /// What is kept of it; `Err` holds why that can't be read.
+    pub records: Result<SlideRecords, String>,
 }
 
 /// What a background thread has to tell.
@@ -42,12 +52,28 @@ pub enum Event {
         /// The picture.
         result: Result<Arc<Rgba>, String>,
     },
-    /// A weights file was chosen in the desktop's dialog, or none.
-    ChosenWeights(Option<PathBuf>),
+    /// Dials were read from a file, or why not.
+    DialsRead(Result<DialPreset, String>),
+    /// A mask was opened, or why not.
+    MaskOpened {
+        /// Its file.
+        path: PathBuf,
+        /// Of which slide.
+        slide: SlideHash,
+        /// The mask.
+        result: Result<MaskFile, String>,
+    },
+    /// A file was written, or why not.
+    Written {
+        /// The file.
+        path: PathBuf,
+        /// What there is to say of it, or why it was not.
+        result: Result<String, String>,
+    },
     /// The desktop's file dialog is done.
     Chosen {
-        /// Which pane asked.
-        pane: PaneIndex,
+        /// What it is for.
+        what: FileFor,
         /// The file; none when cancelled or when there is no dialog.
         path: Option<PathBuf>,
         /// Whether a dialog was there at all.
@@ -79,10 +105,10 @@ impl Background {
         self.events.try_recv().ok()
     }
 
-    /// Opens a slide.
-    pub fn open(&self, pane: PaneIndex, asked: PathBuf) {
+    /// Opens a slide, with what `store` keeps of it.
+    pub fn open(&self, pane: PaneIndex, asked: PathBuf, store: Option<Arc<Store>>) {
         self.start("slide-opener", move || {
-            let result = open(&asked);
+            let result = open(&asked, store.as_deref());
             Event::Opened {
                 pane,
                 asked,
@@ -107,26 +133,93 @@ impl Background {
     }
 
     /// Asks the desktop for a file.
-    pub fn choose_file(&self, pane: PaneIndex) {
+    pub fn choose(&self, what: FileFor) {
         self.start("file-dialog", move || {
             let asked_at = std::time::Instant::now();
-            let path = rfd::FileDialog::new().set_title("Open a slide").pick_file();
+            let looks = what.dialog();
+            let mut dialog = rfd::FileDialog::new().set_title(looks.title);
+            if let Some((name, endings)) = looks.filter {
+                dialog = dialog.add_filter(name, endings);
+            }
+            let path = match looks.save_as {
+                Some(name) => dialog.set_file_name(name).save_file(),
+                None => dialog.pick_file(),
+            };
             // A missing portal answers "none" at once, as nobody can who sees a dialog.
             let answered = path.is_some() || asked_at.elapsed() > FASTEST_CANCEL;
             Event::Chosen {
-                pane,
+                what,
                 path,
                 answered,
             }
         });
     }
 
-    /// Asks the desktop for a decoder's weights.
-    pub fn choose_weights(&self) {
-        self.start("file-dialog", || {
-            let dialog = rfd::FileDialog::new().set_title("Open a model's weights");
-            let dialog = dialog.add_filter("Weights", &["safetensors"]);
-            Event::ChosenWeights(dialog.pick_file())
+    /// Opens a mask of a slide.
+    pub fn open_mask(&self, path: PathBuf, classes: Option<PathBuf>, slide: Arc<dyn SlideSource>) {
+        self.start("mask-opener", move || {
+            let result = open_mask(&path, classes.as_deref(), slide.info());
+            Event::MaskOpened {
+                path,
+                slide: slide.info().hash.clone(),
+                result: result.map_err(|error| error.to_string()),
+            }
+        });
+    }
+
+    /// Reads dials from a file.
+    pub fn read_dials(&self, path: PathBuf) {
+        self.start("dials-reader", move || {
+            let text = files::read_at_most(&path, MOST_DIALS_BYTES);
+            let saved = text.map_err(|error| error.to_string());
+            let saved = saved.and_then(|text| DialPreset::from_json(&text));
+            Event::DialsRead(saved.map_err(|reason| format!("{}: {reason}", path.display())))
+        });
+    }
+
+    /// Draws a picture and writes it.
+    pub fn draw_field(&self, path: PathBuf, picture: FieldPicture, fonts: Vec<egui::FontInsert>) {
+        self.start("exporter", move || {
+            let drawn = Offscreen::open().and_then(|mut gpu| picture.png(&mut gpu, &fonts));
+            let written = drawn.map_err(|error| format!("{error:#}")).and_then(|png| {
+                let written = files::write_whole(&path, &png.bytes);
+                written
+                    .map_err(|error| error.to_string())
+                    .map(|()| png.warnings)
+            });
+            Event::Written {
+                path,
+                result: written.map(|warnings| warnings.join("\n")),
+            }
+        });
+    }
+
+    /// Writes a map.
+    pub fn write_map(&self, path: PathBuf, map: MapToWrite) {
+        self.start("exporter", move || {
+            let subject = MaskSubject {
+                slide: &map.slide,
+                snapshot: &map.snapshot,
+                classes: &map.classes,
+                origin: &map.origin,
+            };
+            let written = write_mask(&subject, &path, true, &mut |_, _| ControlFlow::Continue(()));
+            let result = written.map(|report| report.summary());
+            Event::Written {
+                path,
+                result: result.map_err(|error| error.to_string()),
+            }
+        });
+    }
+
+    /// Writes a file whole.
+    pub fn write(&self, path: PathBuf, bytes: Vec<u8>) {
+        self.start("file-writer", move || {
+            let written = files::write_whole(&path, &bytes);
+            let result = written
+                .map(|()| String::new())
+                .map_err(|error| error.to_string());
+            Event::Written { path, result }
         });
     }
 
@@ -147,15 +240,32 @@ impl Background {
 /// Quicker than anyone can see and close a dialog.
 const FASTEST_CANCEL: std::time::Duration = std::time::Duration::from_millis(800);
 
-fn open(asked: &std::path::Path) -> Result<Opened, String> {
+/// Dials of a few hundred classes are far shorter, bytes.
+const MOST_DIALS_BYTES: u64 = 4 << 20;
+
+/// A store that does not answer must not keep a slide closed.
+const STORE_ANSWERS: std::time::Duration = std::time::Duration::from_secs(3);
+
+fn open(asked: &std::path::Path, store: Option<&Store>) -> Result<Opened, String> {
     let source = open_argument(asked).map_err(|error| error.to_string())?;
     let pyramid = Arc::new(TilePyramid::new(source.info()));
     let profile = source.info().icc_profile.as_deref();
     let profile =
         profile.map(|bytes| ColourTable::from_icc(bytes).map_err(|error| format!("{error:#}")));
+    let records = match store {
+        Some(store) => records(store, &source.info().hash),
+        None => Ok(SlideRecords::default()),
+    };
     Ok(Opened {
         source,
         pyramid,
         profile,
+        records,
     })
+}
+
+fn records(store: &Store, slide: &SlideHash) -> Result<SlideRecords, String> {
+    let answer = store.load(slide.clone()).recv_timeout(STORE_ANSWERS);
+    let records = answer.map_err(|error| error.to_string())?;
+    records.map_err(|error| error.to_string())
 }

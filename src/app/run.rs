@@ -1,27 +1,38 @@
 //! Starting the window.
 
 use std::collections::HashSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
-use crate::gpu::overlay::OverlayRenderer;
-use crate::gpu::{SlideRenderer, device};
+use crate::annotate::Store;
+use crate::gpu::device::{self, WindowDevice};
+use crate::jobs::live::DeviceWish;
 use crate::slide::argument::DEMO;
 use crate::tiles::loader::default_readers;
 use crate::tiles::{LoaderStatus, TileLoader, cache};
 
 use super::command::{Layout, Panel};
+use super::device::{Losses, Reopen};
 use super::log::LogBuffer;
+use super::marks::Marks;
+use super::masks::Masks;
 use super::opening::Background;
 use super::overlay::OverlayState;
+use super::review::Review;
 use super::session::Session;
 use super::settings::Settings;
+use super::similar::Similar;
 use super::state::{AppState, Fields, Notice, PaneIndex};
 use super::storage::{Loaded, Saver};
+use super::undo_order::UndoOrder;
 use super::{App, Gpu, theme};
+
+/// egui may lay a frame out twice, as eframe has it.
+const PASSES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// What a window starts with.
 #[derive(Default)]
@@ -36,27 +47,46 @@ pub struct AppOptions {
     pub notice: Option<Notice>,
     /// Where settings and session are kept; `None` keeps nothing, as tests want it.
     pub saver: Option<Saver>,
+    /// Where strokes, verdicts, presets and typed scales are kept; without it they last as long as
+    /// the program.
+    pub store: Option<Store>,
+    /// What models compute on.
+    pub device_wish: DeviceWish,
     /// Messages so far.
     pub log: LogBuffer,
 }
 
+/// What the command line asks of the window.
+#[derive(Debug, Clone, Default)]
+pub struct WindowArgs {
+    /// Slides to open; none opens the built-in demo.
+    pub slides: Vec<PathBuf>,
+    /// What models compute on.
+    pub device_wish: DeviceWish,
+    /// For tests: whether F12 has the graphics device fail.
+    pub loses_device_by_key: bool,
+}
+
 impl App {
-    /// Starts in a window, on the device that the window draws with.
-    ///
-    /// # Errors
-    /// When the reader threads can't be started.
-    pub fn in_window(
-        creation: &eframe::CreationContext<'_>,
-        options: AppOptions,
-    ) -> anyhow::Result<Self> {
+    /// Draws on the device of a window, and watches it.
+    fn take_device(&mut self, creation: &eframe::CreationContext<'_>) {
         let gpu = creation.wgpu_render_state.as_ref().map(|state| Gpu {
             adapter: device::describe(&state.adapter.get_info()),
             is_real: !device::is_software(&state.adapter.get_info()),
             device: state.device.clone(),
             queue: state.queue.clone(),
+            shared: Some(WindowDevice {
+                instance: state.instance.clone(),
+                adapter: state.adapter.clone(),
+                device: state.device.clone(),
+                queue: state.queue.clone(),
+            }),
             format: state.target_format,
         });
-        Self::new(&creation.egui_ctx, gpu, options)
+        if let Some(gpu) = &gpu {
+            self.watch(gpu);
+        }
+        self.draw_on(gpu);
     }
 
     /// Starts the readers and opens the slides. Without `gpu` everything works but the picture.
@@ -70,6 +100,8 @@ impl App {
             session,
             notice,
             saver,
+            store,
+            device_wish,
             log,
         } = options;
         theme::install(ctx);
@@ -84,17 +116,6 @@ impl App {
         let loader =
             TileLoader::start(readers, limit, Box::new(move || wake_ctx.request_repaint()))
                 .context("can't start the slide readers")?;
-        let adapter = gpu.as_ref().map(|gpu| gpu.adapter.clone());
-        let adapter_is_real = gpu.as_ref().is_some_and(|gpu| gpu.is_real);
-        let overlay_renderer = gpu.as_ref().map(|gpu| {
-            let (device, queue) = (gpu.device.clone(), gpu.queue.clone());
-            Arc::new(Mutex::new(OverlayRenderer::new(device, queue, gpu.format)))
-        });
-        let renderer = gpu.map(|gpu| {
-            Arc::new(Mutex::new(SlideRenderer::new(
-                gpu.device, gpu.queue, gpu.format,
-            )))
-        });
         let shown = if settings.minimap {
             HashSet::from([Panel::Minimap])
         } else {
@@ -115,28 +136,45 @@ impl App {
             associated_revealed: false,
             notice,
             loader: LoaderStatus::default(),
-            adapter,
-            adapter_is_real,
+            adapter: None,
+            adapter_is_real: false,
             cursor_rgb: None,
-            overlay: OverlayState::default(),
+            overlay: OverlayState {
+                device_wish,
+                ..OverlayState::default()
+            },
+            marks: Marks::default(),
+            masks: Masks::default(),
+            review: Review::default(),
+            similar: Similar::default(),
+            undo_order: UndoOrder::default(),
         };
+        let presets = store.as_ref().map(Store::presets);
         let mut app = Self {
             ctx: ctx.clone(),
             state,
             fields: Fields::default(),
             log,
             loader,
-            renderer,
-            overlay_renderer,
+            window_device: None,
+            renderer: None,
+            overlay_renderer: None,
+            device_watch: None,
             asked_wish: None,
+            asked_embeddings: None,
+            layers_named: 0,
+            map_to_write: None,
             background: Background::new(ctx.clone()),
             saver,
+            store: store.map(Arc::new),
+            presets,
             thumbnails: Default::default(),
             leader: PaneIndex::First,
             asked: Default::default(),
             next_save: Instant::now(),
             saved: None,
         };
+        app.draw_on(gpu);
         for (pane, path) in PaneIndex::BOTH.into_iter().zip(slides) {
             app.apply(super::command::Command::Open(pane, path));
         }
@@ -144,22 +182,85 @@ impl App {
     }
 }
 
-impl eframe::App for App {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.show(ui);
-    }
+/// The program in a window of eframe's, which dies with its device; the program does not.
+struct Window<'a> {
+    app: &'a mut App,
+    /// Why the window closes by itself.
+    lost: &'a mut Option<String>,
+    loses_device_by_key: bool,
+}
 
-    fn on_exit(&mut self) {
-        self.save_now();
+impl Window<'_> {
+    /// Closes the window once its device is lost.
+    fn look_after_device(&mut self, ctx: &egui::Context) {
+        if self.lost.is_none() {
+            *self.lost = self.app.lost_device();
+        }
+        if self.lost.is_some() {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
     }
 }
 
-/// Opens the window and returns when it is closed. Without a slide the built-in demo is shown.
+impl eframe::App for Window<'_> {
+    fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
+        self.look_after_device(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let asked = ui.input(|input| input.key_pressed(egui::Key::F12));
+        if let (true, Some(gpu)) = (asked && self.loses_device_by_key, frame.wgpu_render_state()) {
+            gpu.device.destroy();
+            self.look_after_device(ui.ctx());
+        }
+        // On a lost device egui can draw nothing, and must not be given anything to draw.
+        if self.lost.is_none() {
+            self.app.show(ui);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        self.app.save_now();
+    }
+}
+
+/// Opens the window and returns when it is closed. Without a slide the built-in demo is shown. A
+/// window whose device is lost is opened anew, with everything in it, unless that happens too often.
 ///
 /// # Errors
-/// When no window can be opened: no display, or no graphics driver.
-pub fn run(mut slides: Vec<PathBuf>) -> anyhow::Result<()> {
+/// When no window can be opened: no display, or no graphics driver; or when its device is lost over
+/// and over.
+pub fn run(args: WindowArgs) -> anyhow::Result<()> {
+    let loses_device_by_key = args.loses_device_by_key;
+    let mut app = App::new(&window_context(), None, options(args))?;
+    let mut losses = Losses::default();
+    let mut reopen = None;
+    loop {
+        let reason = match open_window(&mut app, reopen.as_ref(), loses_device_by_key) {
+            Ok(None) => return Ok(()),
+            Ok(Some(reason)) => reason,
+            Err(error) if reopen.is_none() => {
+                bail!("can't open a window: {}", why_no_window(&error))
+            }
+            Err(error) => why_no_window(&error),
+        };
+        tracing::error!("the graphics device was lost: {reason}");
+        app.leave_device();
+        let next = losses.next(Instant::now());
+        if next == Reopen::GiveUp {
+            bail!(
+                "the graphics device was lost over and over, at last because {reason}: start again, \
+                 and update the graphics driver if that does not help. Settings, positions, strokes, \
+                 verdicts and presets are kept"
+            );
+        }
+        reopen = Some((reason, next));
+    }
+}
+
+fn options(args: WindowArgs) -> AppOptions {
     let log = super::log::install();
+    let mut slides = args.slides;
     if slides.is_empty() {
         slides.push(DEMO.into());
     }
@@ -168,31 +269,80 @@ pub fn run(mut slides: Vec<PathBuf>) -> anyhow::Result<()> {
         session,
         notice,
         saver,
+        store,
     } = super::storage::load();
-    let options = AppOptions {
+    AppOptions {
         slides,
         settings,
         session,
         notice,
         saver,
+        store,
+        device_wish: args.device_wish,
         log,
-    };
+    }
+}
+
+/// A context as eframe makes it; it outlives each window.
+fn window_context() -> egui::Context {
+    let ctx = egui::Context::default();
+    ctx.set_embed_viewports(false);
+    ctx.options_mut(|options| options.max_passes = PASSES);
+    ctx
+}
+
+/// Opens a window and returns when it is closed; with a reason where that was for its device.
+fn open_window(
+    app: &mut App,
+    reopen: Option<&(String, Reopen)>,
+    loses_device_by_key: bool,
+) -> eframe::Result<Option<String>> {
+    let ctx = app.ctx.clone();
+    let on_processor = reopen.is_some_and(|(_, reopen)| *reopen == Reopen::OnProcessor);
     let native = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_title("Parfocal")
-            .with_app_id("parfocal")
-            .with_inner_size([1280.0, 860.0])
-            .with_min_inner_size([640.0, 420.0]),
+        viewport: place_of(&ctx),
         renderer: eframe::Renderer::Wgpu,
-        wgpu_options: wgpu_options(),
+        wgpu_options: wgpu_options(on_processor),
         ..Default::default()
     };
-    eframe::run_native(
+    let mut lost = None;
+    let in_window = &mut lost;
+    eframe::run_native_ext(
         "parfocal",
         native,
-        Box::new(|creation| Ok(Box::new(App::in_window(creation, options)?))),
-    )
-    .map_err(|error| anyhow::anyhow!("can't open a window: {}", why_no_window(&error)))
+        Some(ctx),
+        Box::new(move |creation| {
+            app.take_device(creation);
+            if let Some((reason, reopen)) = reopen {
+                app.tell_reopened(reason, *reopen);
+            }
+            Ok(Box::new(Window {
+                app,
+                lost: in_window,
+                loses_device_by_key,
+            }))
+        }),
+    )?;
+    Ok(lost)
+}
+
+/// Where the window before was and how large, or a first one.
+fn place_of(ctx: &egui::Context) -> egui::ViewportBuilder {
+    let mut builder = egui::ViewportBuilder::default()
+        .with_title("Parfocal")
+        .with_app_id("parfocal")
+        .with_inner_size([1280.0, 860.0])
+        .with_min_inner_size([640.0, 420.0]);
+    let before = ctx.input(|input| input.viewport().clone());
+    if let Some(inner) = before.inner_rect {
+        builder = builder.with_inner_size(inner.size());
+    }
+    if let Some(outer) = before.outer_rect {
+        builder = builder.with_position(outer.min);
+    }
+    builder.maximized = before.maximized;
+    builder.fullscreen = before.fullscreen;
+    builder
 }
 
 /// In words that tell what to do; the libraries' own speak of their source files.
@@ -209,12 +359,28 @@ fn why_no_window(error: &eframe::Error) -> String {
     }
 }
 
-fn wgpu_options() -> egui_wgpu::WgpuConfiguration {
+fn wgpu_options(on_processor: bool) -> egui_wgpu::WgpuConfiguration {
     let mut setup = egui_wgpu::WgpuSetupCreateNew::without_display_handle();
     setup.device_descriptor = Arc::new(device::descriptor);
+    if on_processor {
+        setup.native_adapter_selector = Some(Arc::new(processor_adapter));
+    }
     egui_wgpu::WgpuConfiguration {
         surface: egui_wgpu::SurfaceConfig::LOW_LATENCY,
         wgpu_setup: egui_wgpu::WgpuSetup::CreateNew(setup),
         ..Default::default()
     }
+}
+
+/// An adapter that draws on the processor, into `surface`.
+fn processor_adapter(
+    adapters: &[wgpu::Adapter],
+    surface: Option<&wgpu::Surface<'_>>,
+) -> Result<wgpu::Adapter, String> {
+    let draws = |adapter: &&wgpu::Adapter| {
+        let fits = surface.is_none_or(|surface| adapter.is_surface_supported(surface));
+        fits && device::is_software(&adapter.get_info())
+    };
+    let found = adapters.iter().find(draws).cloned();
+    found.ok_or_else(|| "no driver draws on the processor".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What is kept between runs without being asked: recent files, positions, typed scales.
+//! What is kept between runs without being asked: recent files, positions.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -84,19 +84,11 @@ impl Session {
         });
     }
 
-    /// The scale that was typed in for a slide.
-    pub fn typed_mpp(&self, slide: &SlideHash) -> Option<Mpp> {
-        let typed = self
-            .slides
-            .get(&slide.0)
-            .and_then(|known| known.typed_mpp)?;
+    /// Takes out the scale that an earlier version of the program kept here for a slide.
+    pub fn take_typed_mpp(&mut self, slide: &SlideHash) -> Option<Mpp> {
+        let typed = self.slides.get_mut(&slide.0)?.typed_mpp.take()?;
         // The file may have been edited by hand; a wrong scale is worse than none.
         Mpp::new(typed.x, typed.y)
-    }
-
-    /// Remembers or forgets a typed-in scale.
-    pub fn set_typed_mpp(&mut self, slide: &SlideHash, mpp: Option<Mpp>) {
-        self.remember(slide).typed_mpp = mpp;
     }
 
     fn remember(&mut self, slide: &SlideHash) -> &mut Remembered {
@@ -134,12 +126,13 @@ mod tests {
     fn the_oldest_position_is_forgotten_first_and_a_typed_scale_last() {
         let mut session = Session::default();
         let hash = |n: usize| SlideHash(n.to_string());
-        session.set_typed_mpp(&hash(0), Mpp::square(0.5));
+        session.remember(&hash(0)).typed_mpp = Mpp::square(0.5);
         for n in 1..=MOST_SLIDES {
-            session.set_typed_mpp(&hash(n), None);
+            session.remember(&hash(n));
         }
         assert_eq!(session.slides.len(), MOST_SLIDES);
-        assert!(session.typed_mpp(&hash(0)).is_some());
+        assert_eq!(session.take_typed_mpp(&hash(0)), Mpp::square(0.5));
+        assert_eq!(session.take_typed_mpp(&hash(0)), None);
         assert!(!session.slides.contains_key("1"));
     }
 }

@@ -13,10 +13,16 @@ use crate::tiles::{LoaderStatus, SlideId, TilePyramid};
 
 use super::camera::Camera;
 use super::command::{Layout, Panel};
+use super::file_for::FileFor;
+use super::marks::Marks;
+use super::masks::Masks;
 use super::overlay::OverlayState;
 use super::panels::{FolderLister, GoToUnit, LeastLevel};
+use super::review::Review;
 use super::session::Session;
 use super::settings::Settings;
+use super::similar::Similar;
+use super::undo_order::UndoOrder;
 
 /// Left or right view.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -94,6 +100,16 @@ pub struct Fields {
     pub metadata_filter: String,
     /// Text of the go-to dialog.
     pub go_to_text: String,
+    /// What the path dialog asks for.
+    pub path_for: FileFor,
+    /// A file that is there already and is replaced when the path is entered once more.
+    pub path_there: Option<PathBuf>,
+    /// Name and note of a preset to be saved.
+    pub preset: (String, String),
+    /// The note on the region that is visited.
+    pub review_note: String,
+    /// The note wants the keyboard.
+    pub focus_note: bool,
     /// Text of the path field.
     pub path_text: String,
     /// Said above the path field, such as why there is no dialog.
@@ -124,7 +140,7 @@ pub struct AppState {
     pub display: DisplayAdjust,
     /// What is kept between runs because the user chose it.
     pub settings: Settings,
-    /// What is kept between runs by itself: recent files, positions, typed scales.
+    /// What is kept between runs by itself: recent files, positions.
     pub session: Session,
     /// Panels that are shown.
     pub shown: HashSet<Panel>,
@@ -142,6 +158,16 @@ pub struct AppState {
     pub cursor_rgb: Option<[u8; 3]>,
     /// The overlay of the model.
     pub overlay: OverlayState,
+    /// What people added to slides.
+    pub marks: Marks,
+    /// What the overlay is held against.
+    pub masks: Masks,
+    /// Two maps held against each other.
+    pub review: Review,
+    /// Embeddings one can see.
+    pub similar: Similar,
+    /// What the next undo takes back.
+    pub undo_order: UndoOrder,
 }
 
 impl AppState {
@@ -184,7 +210,7 @@ impl AppState {
     /// The scale used for a slide: typed in, else what the file says; and where it came from.
     pub fn scale_of(&self, slide: &OpenedSlide) -> (Option<Mpp>, ScaleOrigin) {
         let info = slide.source.info();
-        match self.session.typed_mpp(&info.hash) {
+        match self.marks.typed_mpp(&info.hash) {
             Some(mpp) => (Some(mpp), ScaleOrigin::Typed),
             None => (info.mpp, info.scale_origin),
         }

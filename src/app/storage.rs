@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::session::Session;
 use super::settings::Settings;
 use super::state::Notice;
+use crate::annotate::Store;
 use crate::files;
 
 mod saver;
@@ -47,17 +48,25 @@ pub struct Loaded {
     pub notice: Option<Notice>,
     /// Writes changes; `None` where nothing can be saved.
     pub saver: Option<Saver>,
+    /// Keeps strokes, verdicts, presets and typed scales; `None` where nothing can be kept.
+    pub store: Option<Store>,
 }
 
 /// Reads the user's settings and session and gets ready to save them.
 pub fn load() -> Loaded {
-    let (saved, mut notices, saver) = match Folder::of_user() {
+    let (saved, mut notices, saver, store) = match Folder::of_user() {
         Ok(mut folder) => {
             let (saved, notices) = folder.load();
-            (saved, notices, Saver::start(folder))
+            let store = Store::open(&folder.folder).map_err(anyhow::Error::from);
+            (saved, notices, Saver::start(folder), Some(store))
         }
-        Err(error) => (Saved::default(), Vec::new(), Err(error)),
+        Err(error) => (Saved::default(), Vec::new(), Err(error), None),
     };
+    if let Some(Err(error)) = &store {
+        notices.push(format!(
+            "Strokes, verdicts and presets can't be kept: {error:#}"
+        ));
+    }
     if let Err(error) = &saver {
         notices.push(format!("Settings and positions can't be saved: {error:#}"));
     }
@@ -71,6 +80,7 @@ pub fn load() -> Loaded {
         session: saved.session,
         notice,
         saver: saver.ok(),
+        store: store.and_then(Result::ok),
     }
 }
 
@@ -209,8 +219,6 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::app::settings::Theme;
-    use crate::geometry::Mpp;
-    use crate::slide::SlideHash;
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let temporary = tempfile::tempdir().unwrap();
@@ -228,7 +236,6 @@ mod tests {
         };
         let mut session = Session::default();
         session.note_opened(Path::new("/slides/a b/ö.svs"));
-        session.set_typed_mpp(&SlideHash("abc".into()), Mpp::square(0.25));
         folder.save_settings(&settings).unwrap();
         folder.save_session(&session).unwrap();
         assert_eq!(folder.load(), (Saved { settings, session }, Vec::new()));

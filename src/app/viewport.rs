@@ -10,6 +10,8 @@ use crate::gpu::overlay::OverlayRenderer;
 use crate::tiles::queue::ViewSlot;
 
 use super::command::{CameraMove, Command, Layout};
+use super::marks::{MarkCommand, is_in_hand};
+use super::similar::SimilarCommand;
 use super::state::{AppState, PaneIndex};
 use super::theme;
 
@@ -115,13 +117,25 @@ pub fn interact(ui: &mut Ui, area: &PaneArea, state: &AppState) -> Interaction {
         commands.push(Command::Activate(index));
     }
     if state.view(index).is_some() {
-        let moves = drags(ui, area, &response)
+        let painting = state.marks.brush.on;
+        if painting {
+            commands.extend(brush(ui, area, &response, state));
+        }
+        let moves = drags(ui, area, &response, painting)
             .into_iter()
             .chain(scrolls(ui, area, &response));
         commands.extend(moves.map(|step| Command::Camera(index, step)));
-        if let (true, Some(at), Some(view)) =
-            (response.double_clicked(), pointer, state.view(index))
-        {
+        if let (true, true, Some(at), Some(view)) = (
+            state.similar.picking,
+            response.clicked(),
+            pointer,
+            state.view(index),
+        ) {
+            let spot = SimilarCommand::Ask(index, view.slide_at(at));
+            commands.push(Command::Similar(spot));
+        }
+        let doubly = response.double_clicked() && !painting;
+        if let (true, Some(at), Some(view)) = (doubly, pointer, state.view(index)) {
             commands.push(Command::Camera(
                 index,
                 CameraMove::CenterOn(view.slide_at(at)),
@@ -143,9 +157,48 @@ fn pane_label(state: &AppState, index: PaneIndex) -> String {
     }
 }
 
-fn drags(ui: &Ui, area: &PaneArea, response: &Response) -> Option<CameraMove> {
+/// The way of a brush that is held down: all of it, however slow the frame.
+fn brush(ui: &Ui, area: &PaneArea, response: &Response, state: &AppState) -> Vec<Command> {
+    let Some(view) = state.view(area.index) else {
+        return Vec::new();
+    };
+    let to = |at: egui::Pos2| {
+        let at = view.slide_at(area.screen_from_window(at));
+        Command::Marks(MarkCommand::BrushTo(area.index, at))
+    };
+    let in_hand = is_in_hand(&state.marks.brush, area.index);
+    let (is_down, at, way) = ui.input(|input| {
+        let moves = input.events.iter().filter_map(|event| match event {
+            egui::Event::PointerMoved(at) => Some(*at),
+            _ => None,
+        });
+        let way: Vec<egui::Pos2> = moves.collect();
+        (
+            input.pointer.primary_down(),
+            input.pointer.interact_pos(),
+            way,
+        )
+    });
+    let starts = is_down && !in_hand && response.is_pointer_button_down_on();
+    let mut commands = Vec::new();
+    if starts {
+        let pressed = ui.input(|input| input.pointer.press_origin());
+        commands.extend(pressed.map(to));
+    }
+    if starts || in_hand {
+        commands.extend(way.into_iter().map(to));
+        commands.extend(at.map(to));
+    }
+    if (starts || in_hand) && !is_down {
+        commands.push(Command::Marks(MarkCommand::BrushUp));
+    }
+    commands
+}
+
+/// `painting`: the first button belongs to the brush.
+fn drags(ui: &Ui, area: &PaneArea, response: &Response, painting: bool) -> Option<CameraMove> {
     let turning = ui.input(|input| input.modifiers.alt || input.modifiers.shift);
-    let held = response.dragged_by(PointerButton::Primary)
+    let held = (response.dragged_by(PointerButton::Primary) && !painting)
         || response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Secondary);
     if held && turning {
@@ -154,7 +207,7 @@ fn drags(ui: &Ui, area: &PaneArea, response: &Response) -> Option<CameraMove> {
     if held && response.drag_delta() != egui::Vec2::ZERO {
         return Some(CameraMove::Drag(area.vector(response.drag_delta())));
     }
-    if response.drag_stopped() && !turning {
+    if response.drag_stopped() && !turning && !painting {
         let (velocity, rest_s) = ui.input(|input| {
             (
                 input.pointer.velocity(),

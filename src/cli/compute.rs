@@ -4,6 +4,7 @@ use burn::tensor::{Device, DeviceKind};
 use clap::ValueEnum;
 
 use crate::gpu::device;
+use crate::jobs::live::DeviceWish;
 
 /// The user's wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,6 +18,15 @@ pub enum DeviceChoice {
 }
 
 impl DeviceChoice {
+    /// The same for a model in the window, which shares the window's device.
+    pub fn wish(self) -> DeviceWish {
+        match self {
+            Self::Auto => DeviceWish::Auto,
+            Self::Cpu => DeviceWish::Processor,
+            Self::Wgpu => DeviceWish::Window,
+        }
+    }
+
     /// The device.
     ///
     /// # Errors

@@ -10,7 +10,6 @@ mod output;
 mod parse;
 mod phantom;
 mod place;
-mod png;
 mod render;
 mod render_overlay;
 mod segment;
@@ -27,6 +26,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::app::WindowArgs;
+use compute::DeviceChoice;
+
 /// Environment variable that says what is logged, as in `PARFOCAL_LOG=debug`.
 const LOG_VARIABLE: &str = "PARFOCAL_LOG";
 
@@ -37,6 +39,7 @@ A slide that is named like a command opens as ./NAME.
 Examples:
   parfocal                        open the built-in demo slide
   parfocal a.svs b.ndpi           open two slides side by side
+  parfocal --device cpu a.svs     have models compute on the processor
   parfocal info a.svs             what the file says about itself
   parfocal render a.svs --mag 10 -o a.png
   parfocal phantom --size-mm 4 -o demo.tif
@@ -51,6 +54,12 @@ pub struct Cli {
     /// Slides to open in the window; none opens the demo slide.
     #[arg(value_name = "SLIDE")]
     slides: Vec<PathBuf>,
+    /// What a model in the window computes on.
+    #[arg(long, value_enum, default_value = "auto")]
+    device: DeviceChoice,
+    /// For tests: F12 has the graphics device fail.
+    #[arg(long, hide = true)]
+    lose_device_by_key: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -75,7 +84,11 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     // The window keeps a log of its own, which it also shows.
     let Some(command) = cli.command else {
-        return crate::app::run(cli.slides);
+        return crate::app::run(WindowArgs {
+            slides: cli.slides,
+            device_wish: cli.device.wish(),
+            loses_device_by_key: cli.lose_device_by_key,
+        });
     };
     start_logging();
     match command {
@@ -136,6 +149,7 @@ fn start_logging() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::live::DeviceWish;
     use clap::CommandFactory as _;
 
     #[test]
@@ -154,5 +168,24 @@ mod tests {
         assert_eq!(cli.slides.len(), 2, "after a slide, every word is a slide");
         let cli = Cli::try_parse_from(["parfocal", "info", "info"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Info(_))));
+    }
+
+    #[test]
+    fn the_window_computes_on_what_was_asked_for() {
+        let device = |args: &[&str]| {
+            let cli = Cli::try_parse_from([&["parfocal"], args].concat()).unwrap();
+            (cli.device.wish(), cli.slides.len())
+        };
+        assert_eq!(device(&[]), (DeviceWish::Auto, 0));
+        assert_eq!(device(&["a.svs"]), (DeviceWish::Auto, 1));
+        assert_eq!(
+            device(&["--device", "wgpu", "a.svs"]),
+            (DeviceWish::Window, 1)
+        );
+        assert_eq!(
+            device(&["a.svs", "--device", "cpu"]),
+            (DeviceWish::Processor, 1)
+        );
+        assert!(Cli::try_parse_from(["parfocal", "--device", "tpu"]).is_err());
     }
 }

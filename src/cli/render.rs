@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::ensure;
 use clap::{Args, ValueEnum};
 
 use super::place::PlaceArgs;
 use super::render_overlay::{Overlay, OverlayArgs};
-use super::{output, parse, png, warn_user};
-use crate::geometry::{Mpp, View};
-use crate::gpu::offscreen::{Offscreen, Picture};
-use crate::gpu::overlay::OverlayInput;
+use super::{output, parse, warn_user};
+use crate::app::export::{FieldPicture, LegendClasses};
+use crate::geometry::View;
+use crate::gpu::offscreen::Offscreen;
 use crate::gpu::{DisplayAdjust, StainView};
+use crate::slide::SlideInfo;
 use crate::slide::argument::open_argument;
-use crate::slide::{SlideInfo, SlideSource};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,10 +22,12 @@ Examples:
   parfocal render a.svs --downsample 4 --rotate 30 -o a.png
   parfocal render photo.png --slide-mpp 0.5 --mag 20 -o a.png
   parfocal render a.svs --mag 10 --model breast -o a.png    as the window segments it
+  parfocal render a.svs --mag 10 --model breast --scale-bar --legend -o a.png
   parfocal render a.svs --overlay labels.tif --regions border -o a.png
 
 Tiles that can't be read are drawn in striped grey, with a warning; when none can be read there
-is no picture and the exit code is 1. The PNG holds the slide's hash and the scale.";
+is no picture and the exit code is 1. Scale bar and legend stand below the picture, which is higher
+by as much. The PNG holds the slide's hash and the scale.";
 
 /// Draw part of a slide into a PNG file.
 #[derive(Debug, Args)]
@@ -42,6 +44,12 @@ pub struct RenderArgs {
     display: DisplayArgs,
     #[command(flatten)]
     overlay: OverlayArgs,
+    /// Put a scale bar below the picture.
+    #[arg(long)]
+    scale_bar: bool,
+    /// Put the overlay's classes that are in the picture below it, with their colours.
+    #[arg(long)]
+    legend: bool,
 }
 
 #[derive(Debug, Args)]
@@ -86,74 +94,40 @@ pub fn run(args: &RenderArgs) -> anyhow::Result<()> {
     }
     let mpp = args.place.mpp(slide.info());
     let overlay = args.overlay.open(&slide, mpp, &view)?;
-    let picture = draw(
-        slide.as_ref(),
-        &view,
-        &args.display.adjust(),
-        overlay.as_ref(),
-    )?;
-    judge_failures(&picture, slide.info())?;
-    if let Some(failure) = overlay.as_ref().and_then(Overlay::failure) {
-        warn_user(&format!(
-            "warning: parts of the overlay are missing: {failure}"
-        ));
-    }
-    let provenance = png::Provenance {
-        slide_hash: slide.info().hash.0.clone(),
-        mpp: mpp.map(|mpp| shown_mpp(mpp, &view)),
-        notes: overlay.map(|overlay| overlay.notes).unwrap_or_default(),
-    };
-    output::write_whole(&args.output, &png::encode(&picture.pixels, &provenance)?)
-}
-
-fn draw(
-    slide: &dyn SlideSource,
-    view: &View,
-    display: &DisplayAdjust,
-    overlay: Option<&Overlay>,
-) -> anyhow::Result<Picture> {
-    let name = &slide.info().name;
-    let layer = overlay.map(|overlay| [overlay.layer()]);
-    let input = overlay.zip(layer.as_ref());
-    let input = input.map(|(overlay, layer)| OverlayInput {
+    ensure!(
+        overlay.is_some() || !args.legend,
+        "--legend is of an overlay: name one with --overlay or --model"
+    );
+    let pages = overlay.as_ref().map(Overlay::pages);
+    let picture = FieldPicture {
+        slide,
+        mpp,
         view,
-        layers: layer,
-        before_layers: &[],
-        style: &overlay.style,
-    });
-    let background_rgb = slide.info().background_rgb;
-    Offscreen::open()?
-        .draw_with(slide, view, display, background_rgb, input.as_ref())
-        .with_context(|| format!("{name} can't be drawn"))
-}
-
-/// Microns that one px of the picture covers.
-fn shown_mpp(mpp: Mpp, view: &View) -> f64 {
-    mpp.x * view.slide_px_per_screen_px
+        px_per_pt: 1.0,
+        enlarged: 1,
+        display: args.display.adjust(),
+        overlay: overlay.map(Overlay::into_field),
+        scale_bar: args.scale_bar,
+        legend: match args.legend {
+            true => LegendClasses::InPicture,
+            false => LegendClasses::None,
+        },
+        // Equal pictures are equal files.
+        created: None,
+    };
+    let png = picture.png(&mut Offscreen::open()?, &[])?;
+    let missing = pages.and_then(|pages| pages.failure());
+    let missing = missing.map(|failure| format!("parts of the overlay are missing: {failure}"));
+    for warning in png.warnings.iter().chain(&missing) {
+        warn_user(&format!("warning: {warning}"));
+    }
+    output::write_whole(&args.output, &png.bytes)
 }
 
 fn shows_slide(view: &View, info: &SlideInfo) -> bool {
     let whole = info.size().to_vector().to_point();
     let (min, max) = (view.bounding_rect().min, view.bounding_rect().max);
     max.x > 0.0 && max.y > 0.0 && min.x < whole.x && min.y < whole.y
-}
-
-/// Warns of tiles that are drawn in grey.
-fn judge_failures(picture: &Picture, info: &SlideInfo) -> anyhow::Result<()> {
-    let (failed, of) = (picture.failures.len(), picture.tiles);
-    let Some(first) = picture.failures.first() else {
-        return Ok(());
-    };
-    if failed == of {
-        bail!(
-            "{}: no tile can be read, so there is no picture: {first}",
-            info.name
-        );
-    }
-    warn_user(&format!(
-        "warning: {failed} of {of} tiles can't be read and are striped grey; the first: {first}"
-    ));
-    Ok(())
 }
 
 impl DisplayArgs {

@@ -10,18 +10,18 @@ use clap::{Args, ValueEnum};
 use super::compute::DeviceChoice;
 use super::parse;
 use super::warn_user;
-use crate::annotate::geojson;
-use crate::app::overlay::AnalysisMode;
+use crate::annotate::open_mask;
+use crate::app::export::FieldOverlay;
+use crate::app::overlay::{AnalysisMode, DrawnLayer};
 use crate::geometry::{Magnification, Mpp, View};
-use crate::gpu::overlay::{
-    LayerKey, OverlayLayer, OverlayShape, OverlayStyle, PageStore, class_palette,
-};
+use crate::gpu::overlay::{LayerKey, OverlayShape, OverlayStyle, PageStore, class_palette};
 use crate::jobs::live::engine_for;
 use crate::jobs::on_compute_thread;
-use crate::labels::{ClassTable, LabelError, LabelFile, LabelSource, Page, PageId, Raster};
+use crate::labels::{LabelClass, LabelError, LabelSource, Page, PageId, Raster};
 use crate::model::ReadyModel;
-use crate::model::shipped;
+use crate::model::shipped::{self, STARTER_NOTICE};
 use crate::model::weights::WeightsSource;
+use crate::segment::export::MapOrigin;
 use crate::segment::live::{
     FieldWish, Limits, LiveStatus, MAGNIFICATIONS, SharedLayers, Step, Wish, magnifications_of,
 };
@@ -74,15 +74,21 @@ enum Regions {
 /// An overlay that is ready to be drawn.
 pub struct Overlay {
     raster: Raster,
-    pages: Pages,
-    /// How it looks.
-    pub style: OverlayStyle,
-    /// What it follows from, for the picture's file.
-    pub notes: Vec<(String, String)>,
+    pages: Arc<Pages>,
+    style: OverlayStyle,
+    what: String,
+    classes: Vec<LabelClass>,
+    /// Whether a model made it that ships as a start.
+    is_starter: bool,
+    origin: Option<MapOrigin>,
+    notes: Vec<(String, String)>,
 }
 
-enum Pages {
+/// Where an overlay's pages are from.
+pub enum Pages {
+    /// A mask, and what went wrong with it last.
     File(Box<dyn LabelSource>, Mutex<Option<LabelError>>),
+    /// A map of the engine's.
     Engine(SharedLayers, crate::segment::live::LayerKey),
 }
 
@@ -101,24 +107,42 @@ impl PageStore for Pages {
     }
 }
 
-impl Overlay {
-    /// What is drawn.
-    pub fn layer(&self) -> OverlayLayer<'_> {
-        OverlayLayer {
-            key: LayerKey(0),
-            raster: self.raster,
-            pages: &self.pages,
-            is_provisional: false,
-        }
-    }
-
+impl Pages {
     /// Why some of a mask could not be read.
     pub fn failure(&self) -> Option<String> {
-        let Pages::File(_, failure) = &self.pages else {
+        let Self::File(_, failure) = self else {
             return None;
         };
         let failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.as_ref().map(ToString::to_string)
+    }
+}
+
+impl Overlay {
+    /// Its pages, to hear of what went wrong with them.
+    pub fn pages(&self) -> Arc<Pages> {
+        Arc::clone(&self.pages)
+    }
+
+    /// To be drawn.
+    pub fn into_field(self) -> FieldOverlay {
+        let notice = self.is_starter.then(|| STARTER_NOTICE.to_owned());
+        FieldOverlay {
+            layers: vec![DrawnLayer {
+                key: LayerKey(0),
+                raster: self.raster,
+                pages: self.pages,
+                is_provisional: false,
+            }],
+            before_layers: Vec::new(),
+            style: self.style,
+            what: self.what,
+            classes: self.classes,
+            heat: None,
+            notices: notice.into_iter().collect(),
+            origin: self.origin,
+            notes: self.notes,
+        }
     }
 }
 
@@ -145,37 +169,23 @@ impl OverlayArgs {
     }
 
     fn mask(&self, path: &Path, slide: &SlideInfo) -> anyhow::Result<Overlay> {
-        let is_geojson = path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("geojson"));
-        let source: Box<dyn LabelSource> = if is_geojson {
-            let imported = geojson::read(path)?;
-            if let Some(words) = imported.left_out_words() {
-                warn_user(&format!("warning: {}: {words}", path.display()));
-            }
-            Box::new(imported.into_labels(path, slide)?)
-        } else {
-            let table = self.classes.as_deref().map(ClassTable::load).transpose()?;
-            let file = LabelFile::open(path, slide, table.as_ref())?;
-            if file.slide_hash().is_some_and(|hash| hash != slide.hash.0) {
-                warn_user(&format!(
-                    "warning: {} was made of another slide",
-                    path.display()
-                ));
-            }
-            Box::new(file)
-        };
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
-        let colours = source.classes().iter().map(|class| class.rgb);
+        let mask = open_mask(path, self.classes.as_deref(), slide)?;
+        for warning in &mask.warnings {
+            warn_user(&format!("warning: {warning}"));
+        }
+        let source = mask.labels;
+        let classes = source.classes().to_vec();
+        let colours = classes.iter().map(|class| class.rgb);
         let palette = colours.map(|[r, g, b]| [r, g, b, 255]).collect();
         Ok(Overlay {
             raster: source.raster(),
-            pages: Pages::File(source, Mutex::new(None)),
+            pages: Arc::new(Pages::File(source, Mutex::new(None))),
             style: self.style(palette),
-            notes: vec![("Overlay".to_owned(), name.into_owned())],
+            origin: None,
+            notes: vec![("Overlay".to_owned(), mask.name.clone())],
+            what: mask.name,
+            classes,
+            is_starter: false,
         })
     }
 
@@ -198,7 +208,8 @@ impl OverlayArgs {
         if let Some(failure) = &status.failure {
             warn_user(&format!("warning: tiles could not be analysed: {failure}"));
         }
-        if let Some(areas) = status.areas.filter(|areas| areas.known < ALL_KNOWN) {
+        let areas = status.areas.as_ref();
+        if let Some(areas) = areas.filter(|areas| areas.known < ALL_KNOWN) {
             let known = areas.known * 100.0;
             warn_user(&format!(
                 "warning: {known:.0} % of the picture is analysed, its middle: ask for less of the \
@@ -214,22 +225,32 @@ impl OverlayArgs {
             slide: SLIDE,
             analysis,
         };
-        let classes = model.card.classes.iter();
-        let bias = classes.clone().zip(model.bias.total());
-        let bias: Vec<String> = bias
-            .map(|(class, bias)| format!("{} {bias:+.3}", class.name))
-            .collect();
-        let own: Vec<[u8; 3]> = classes.map(|class| class.colour).collect();
-        let model_hash = format!("sha256:{}", model.decoder_sha256);
+        let own = model.card.classes.iter().map(|class| LabelClass {
+            name: class.name.clone(),
+            rgb: class.colour,
+        });
+        let classes: Vec<LabelClass> = own.collect();
+        let colours: Vec<[u8; 3]> = classes.iter().map(|class| class.rgb).collect();
+        let origin = MapOrigin {
+            model: source.short_name(),
+            decoder_sha256: model.decoder_sha256,
+            encoder_sha256: model.card.encoder_sha256,
+            bias: model.bias,
+            output_offsets: Vec::new(),
+            analysis,
+        };
+        let probability = areas.and_then(|areas| areas.probability);
+        let probability =
+            probability.map(|mean| ("Mean-Probability".to_owned(), format!("{mean:.3}")));
         Ok(Overlay {
             raster: layers.raster(key).context("nothing was analysed")?,
-            pages: Pages::Engine(layers, key),
-            style: self.style(class_palette(&own)),
-            notes: vec![
-                ("Model-Hash".to_owned(), model_hash),
-                ("Analysis".to_owned(), analysis.to_string()),
-                ("Attention-Bias".to_owned(), bias.join(", ")),
-            ],
+            pages: Arc::new(Pages::Engine(layers, key)),
+            style: self.style(class_palette(&colours)),
+            what: format!("{}, {analysis}", origin.model),
+            origin: Some(origin),
+            notes: probability.into_iter().collect(),
+            classes,
+            is_starter: matches!(source, WeightsSource::Shipped(_)),
         })
     }
 

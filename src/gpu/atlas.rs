@@ -101,19 +101,49 @@ impl<K: Copy + Eq + Hash, T: Copy> LayerAtlas<K, T> {
         if pixels.size_px.0.max(pixels.size_px.1) > self.kind.side_px {
             return None;
         }
+        let layer = self.layer_for(device, queue, key, pixels.tag)?;
+        write_layer(queue, &self.texture, layer, pixels.size_px, pixels.bytes);
+        Some(layer)
+    }
+
+    /// As [`Self::upload`], from a texture of a layer's size and format, so that the px do not leave
+    /// the graphics card.
+    pub fn copy(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        key: K,
+        texture: &wgpu::Texture,
+        tag: T,
+    ) -> Option<u32> {
+        let layer = self.layer_for(device, queue, key, tag)?;
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
+            label: Some("copy to an atlas"),
+        });
+        let target = layer_of(&self.texture, layer);
+        encoder.copy_texture_to_texture(texture.as_image_copy(), target, texture.size());
+        queue.submit([encoder.finish()]);
+        Some(layer)
+    }
+
+    /// The layer of `key`, or another one where it has none yet.
+    fn layer_for(
+        &mut self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        key: K,
+        tag: T,
+    ) -> Option<u32> {
         let layer = match self.slots.peek(&key) {
             Some(slot) => slot.layer,
             None => self.free_layer(device, queue)?,
         };
-        write_layer(queue, &self.texture, layer, pixels.size_px, pixels.bytes);
-        self.slots.put(
-            key,
-            Slot {
-                layer,
-                tag: pixels.tag,
-                drawn_in_frame: self.frame,
-            },
-        );
+        let slot = Slot {
+            layer,
+            tag,
+            drawn_in_frame: self.frame,
+        };
+        self.slots.put(key, slot);
         Some(layer)
     }
 
@@ -217,16 +247,6 @@ fn write_layer(
     (width, height): (u32, u32),
     bytes: &[u8],
 ) {
-    let target = wgpu::TexelCopyTextureInfo {
-        texture,
-        mip_level: 0,
-        origin: wgpu::Origin3d {
-            x: 0,
-            y: 0,
-            z: layer,
-        },
-        aspect: wgpu::TextureAspect::All,
-    };
     let layout = wgpu::TexelCopyBufferLayout {
         offset: 0,
         bytes_per_row: Some(width * 4),
@@ -237,5 +257,15 @@ fn write_layer(
         height,
         depth_or_array_layers: 1,
     };
-    queue.write_texture(target, bytes, layout, size);
+    queue.write_texture(layer_of(texture, layer), bytes, layout, size);
+}
+
+fn layer_of(texture: &wgpu::Texture, layer: u32) -> wgpu::TexelCopyTextureInfo<'_> {
+    wgpu::TexelCopyTextureInfo {
+        origin: wgpu::Origin3d {
+            z: layer,
+            ..Default::default()
+        },
+        ..texture.as_image_copy()
+    }
 }

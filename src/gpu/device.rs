@@ -1,4 +1,4 @@
-//! One wgpu device, shared by egui, the viewport and, later, the model.
+//! One wgpu device, shared by egui, the viewport and the model.
 
 use anyhow::Context as _;
 
@@ -29,8 +29,23 @@ pub fn describe(info: &wgpu::AdapterInfo) -> String {
     format!("{} ({}{kind})", info.name, info.backend)
 }
 
+/// The handles of a device that several parts of the program use at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowDevice {
+    /// Where the adapter came from.
+    pub instance: wgpu::Instance,
+    /// Where the device came from.
+    pub adapter: wgpu::Adapter,
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its only queue: what is handed in first is done first, whoever hands it in.
+    pub queue: wgpu::Queue,
+}
+
 /// A device without a window.
 pub struct Headless {
+    /// Where the adapter came from.
+    pub instance: wgpu::Instance,
     /// Where the device came from.
     pub adapter: wgpu::Adapter,
     /// The device.
@@ -40,6 +55,16 @@ pub struct Headless {
 }
 
 impl Headless {
+    /// The same handles, as a window would hand them on.
+    pub fn shared(&self) -> WindowDevice {
+        WindowDevice {
+            instance: self.instance.clone(),
+            adapter: self.adapter.clone(),
+            device: self.device.clone(),
+            queue: self.queue.clone(),
+        }
+    }
+
     /// Opens the best adapter there is, a software one if need be.
     ///
     /// # Errors
@@ -57,6 +82,7 @@ impl Headless {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor(&adapter)))
             .context("the graphics adapter refuses a device")?;
         Ok(Self {
+            instance,
             adapter,
             device,
             queue,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use rayon::prelude::*;
 
 use crate::geometry::{ScreenPoint, ScreenSize, ScreenVector, View};
@@ -14,6 +14,7 @@ use crate::tiles::{SlideId, TileKey, TilePlan, TilePyramid, plan};
 
 use super::device::Headless;
 use super::overlay::pages_seen;
+use super::read_picture::read_picture;
 use super::{
     ColourTable, DisplayAdjust, OverlayInput, OverlayRenderer, OverlayStyle, SceneInput,
     SlideRenderer, TileStore,
@@ -313,28 +314,8 @@ impl Offscreen {
             label: Some("picture"),
         });
         self.paint(&mut encoder, &target, outside_rgb);
-        let row_bytes = (width * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("picture"),
-            size: u64::from(row_bytes) * u64::from(height),
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
-            bytes_per_row: Some(row_bytes),
-            rows_per_image: None,
-        };
-        encoder.copy_texture_to_buffer(
-            target.as_image_copy(),
-            wgpu::TexelCopyBufferInfo {
-                buffer: &buffer,
-                layout,
-            },
-            size,
-        );
         self.gpu.queue.submit([encoder.finish()]);
-        self.read_rows(&buffer, width, height, row_bytes)
+        read_picture(&self.gpu, &target)
     }
 
     fn paint(
@@ -360,43 +341,6 @@ impl Offscreen {
         });
         self.renderer.paint(ViewSlot(0), &mut pass);
         self.overlay.paint(ViewSlot(0), &mut pass);
-    }
-
-    fn read_rows(
-        &self,
-        buffer: &wgpu::Buffer,
-        width: u32,
-        height: u32,
-        row_bytes: u32,
-    ) -> anyhow::Result<Rgba> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        buffer
-            .slice(..)
-            .map_async(wgpu::MapMode::Read, move |result| {
-                // The receiver waits below; were it gone, nobody would want the answer.
-                let _ = sender.send(result);
-            });
-        self.gpu
-            .device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .context("the graphics device stopped answering")?;
-        receiver
-            .recv()
-            .context("the picture was lost")?
-            .context("the picture can't be read back")?;
-        let mapped = buffer
-            .slice(..)
-            .get_mapped_range()
-            .context("the picture can't be read back")?;
-        let mut data = Vec::with_capacity(width as usize * height as usize * 4);
-        for row in mapped.chunks_exact(row_bytes as usize) {
-            data.extend_from_slice(&row[..width as usize * 4]);
-        }
-        Ok(Rgba {
-            width,
-            height,
-            data,
-        })
     }
 }
 

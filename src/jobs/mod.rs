@@ -1,6 +1,10 @@
 //! Named threads for long work.
 
 pub mod live;
+pub mod tune;
+pub mod window_model;
+#[cfg(test)]
+mod window_tests;
 
 use std::any::Any;
 
@@ -22,12 +26,13 @@ pub fn on_compute_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, 
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
+    format!("the program is at fault: {}", text(panic))
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!(
-        "the program is at fault: {}",
-        text.unwrap_or("it gave no reason")
-    )
+    text.unwrap_or("it gave no reason")
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod tiff_codes;
 pub use class_table::{ClassTable, default_rgb};
 pub use error::LabelError;
 pub use file::LabelFile;
-pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Texel, UNKNOWN, is_class};
+pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Resident, Texel, UNKNOWN, is_class};
 pub use polygons::{LabelPolygon, PolygonLabels, Ring};
 pub use pyramid::{LabelPyramid, Ranks};
 pub use raster::{PAGE_PX, PageId, Raster};

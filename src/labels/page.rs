@@ -1,6 +1,8 @@
 //! A page of a label raster.
 
+use std::any::Any;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::raster::PAGE_PX;
@@ -54,6 +56,10 @@ pub const NO_STAMP: u64 = u64::MAX;
 /// Blocks along a page's side that are told apart by [`Page::current_blocks`].
 pub const BLOCKS: u32 = 8;
 
+/// The px of a page where they are drawn from, such as in the memory of a graphics card. What it is
+/// only those know who put it there and who draw.
+pub type Resident = Arc<dyn Any + Send + Sync>;
+
 /// [`PAGE_PX`] × [`PAGE_PX`] px, and what they were made for: equal square blocks have stamps, which
 /// are greater for what was asked for later, and 0 where something is missing that the px should
 /// follow from.
@@ -63,6 +69,7 @@ pub struct Page {
     per_side: u32,
     stamps: Vec<u64>,
     version: u64,
+    resident: Option<Resident>,
 }
 
 impl Page {
@@ -81,6 +88,7 @@ impl Page {
             per_side,
             stamps: vec![NO_STAMP; (per_side * per_side) as usize],
             version: next_version(),
+            resident: None,
         }
     }
 
@@ -141,7 +149,31 @@ impl Page {
     /// All px, to change them; the page counts as another one from here on.
     pub fn texels_mut(&mut self) -> &mut [Texel] {
         self.version = next_version();
+        self.resident = None;
         &mut self.texels
+    }
+
+    /// The px where they are drawn from, where they are there already. They may be newer than
+    /// [`Self::texels`], never older.
+    pub fn resident(&self) -> Option<&Resident> {
+        self.resident.as_ref()
+    }
+
+    /// Tells where the px are drawn from.
+    pub fn set_resident(&mut self, resident: Resident) {
+        self.resident = Some(resident);
+    }
+
+    /// The px that are drawn were changed: the page counts as another one. [`Self::fill`] follows.
+    pub fn renew(&mut self) {
+        self.version = next_version();
+    }
+
+    /// Brings [`Self::texels`] up to what is drawn already, [`PAGE_PX`]² px.
+    pub fn fill(&mut self, texels: Vec<Texel>) {
+        if texels.len() == self.texels.len() {
+            self.texels = texels;
+        }
     }
 
     /// The px in column `x` and row `y` of the page, each less than [`PAGE_PX`].
@@ -163,6 +195,23 @@ fn next_version() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn px_that_come_later_are_no_other_page_and_changed_ones_are_drawn_from_here() {
+        let mut page = Page::new(1);
+        page.set_resident(Arc::new(7_u8));
+        let drawn = page.version();
+        page.renew();
+        let renewed = page.version();
+        page.fill(vec![Texel::of(3); (PAGE_PX * PAGE_PX) as usize]);
+        assert!(drawn != renewed && page.version() == renewed);
+        assert_eq!(
+            (page.texel(9, 9).code, page.resident().is_some()),
+            (3, true)
+        );
+        page.texels_mut()[0] = Texel::of(4);
+        assert!(page.resident().is_none() && page.version() != renewed);
+    }
 
     #[test]
     fn blocks_have_stamps_and_parts_know_whether_they_are_current() {

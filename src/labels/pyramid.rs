@@ -25,6 +25,11 @@ impl Ranks {
         Self(ranks)
     }
 
+    /// The rank of each code; only those of classes count.
+    pub fn table(&self) -> &[u8; 256] {
+        &self.0
+    }
+
     pub(super) fn of(&self, code: u8) -> Option<u8> {
         is_class(code).then(|| self.0[usize::from(code)])
     }
@@ -34,7 +39,8 @@ impl Ranks {
 /// for longest go first.
 pub struct LabelPyramid {
     raster: Raster,
-    ranks: Ranks,
+    /// None where px are colours.
+    ranks: Option<Ranks>,
     stamp: u64,
     pages: LruCache<PageId, Arc<Page>>,
     bytes: u64,
@@ -44,6 +50,16 @@ pub struct LabelPyramid {
 impl LabelPyramid {
     /// Nothing known yet.
     pub fn new(raster: Raster, ranks: Ranks, limit_bytes: u64) -> Self {
+        Self::reduced(raster, Some(ranks), limit_bytes)
+    }
+
+    /// Nothing known yet of a raster of colours: `code`, `any` and `value` are red, green and blue
+    /// of px whose `extra` is not 0, and coarser levels have their means.
+    pub fn of_colours(raster: Raster, limit_bytes: u64) -> Self {
+        Self::reduced(raster, None, limit_bytes)
+    }
+
+    fn reduced(raster: Raster, ranks: Option<Ranks>, limit_bytes: u64) -> Self {
         Self {
             raster,
             ranks,
@@ -57,6 +73,11 @@ impl LabelPyramid {
     /// Where its px lie.
     pub fn raster(&self) -> &Raster {
         &self.raster
+    }
+
+    /// Which class stays visible on coarser levels.
+    pub fn ranks(&self) -> Option<&Ranks> {
+        self.ranks.as_ref()
     }
 
     /// Bytes of all pages.
@@ -91,12 +112,51 @@ impl LabelPyramid {
         per_side: u32,
         change: impl FnOnce(&mut Page),
     ) {
-        let mut page = self.take(id, per_side);
-        change(Arc::make_mut(&mut page));
-        self.insert(id, page);
-        let (mut child, mut x, mut y) = (id, x, y);
+        change(self.page_mut(id, per_side));
+        self.renew_parents(id, (x, y), true);
+    }
+
+    /// Stamps a block, by its column and row, whose px `x` × `y` are drawn already, with those that
+    /// follow from it on the coarser levels. They come here by [`Self::fill`].
+    pub fn restamp(
+        &mut self,
+        id: PageId,
+        (x, y): (Range<u32>, Range<u32>),
+        per_side: u32,
+        block: (u32, u32),
+        stamp: u64,
+    ) {
+        let page = self.page_mut(id, per_side);
+        page.set_stamp(block, stamp);
+        page.renew();
+        self.renew_parents(id, (x, y), false);
+    }
+
+    /// Brings the px of a page of any level up to what is drawn, where the page is still held.
+    pub fn fill(&mut self, id: PageId, texels: Vec<Texel>) {
+        if let Some(page) = self.pages.peek_mut(&id) {
+            Arc::make_mut(page).fill(texels);
+        }
+    }
+
+    /// A page of any level, to change its stamps or where it is drawn from. One that is not held
+    /// begins with nothing known and `per_side` blocks a side.
+    pub fn page_mut(&mut self, id: PageId, per_side: u32) -> &mut Page {
+        let bytes = &mut self.bytes;
+        let page = self.pages.get_or_insert_mut(id, || {
+            let page = Page::in_blocks(per_side);
+            *bytes += page.bytes();
+            Arc::new(page)
+        });
+        Arc::make_mut(page)
+    }
+
+    /// Renews what follows from px of a page of level 0 on all coarser levels; the px too if
+    /// `with_px`.
+    fn renew_parents(&mut self, id: PageId, px: (Range<u32>, Range<u32>), with_px: bool) {
+        let (mut child, (mut x, mut y)) = (id, px);
         for _ in 0..self.raster.coarsest() {
-            (child, x, y) = self.renew_parent(child, &x, &y);
+            (child, x, y) = self.renew_parent(child, &x, &y, with_px);
         }
         self.shrink();
     }
@@ -107,6 +167,7 @@ impl LabelPyramid {
         child: PageId,
         x: &Range<u32>,
         y: &Range<u32>,
+        with_px: bool,
     ) -> (PageId, Range<u32>, Range<u32>) {
         let id = child.parent();
         let within = |px: &Range<u32>, index: u32| {
@@ -116,28 +177,19 @@ impl LabelPyramid {
         let (x, y) = (within(x, child.col), within(y, child.row));
         let child = self.pages.peek(&child).cloned();
         let per_side = child.as_ref().map_or(2, |child| child.per_side().max(2));
-        let mut parent = self.take(id, per_side);
+        let ranks = self.ranks.clone();
+        let page = self.page_mut(id, per_side);
         if let Some(child) = child {
-            let page = Arc::make_mut(&mut parent);
-            reduce_into(page, &x, &y, &child, &self.ranks);
+            match (with_px, &ranks) {
+                (true, Some(ranks)) => {
+                    reduce_into(page, &x, &y, &child, |four| reduce(four, ranks));
+                }
+                (true, None) => reduce_into(page, &x, &y, &child, mean_colour),
+                (false, _) => page.renew(),
+            }
             restamp(page, &x, &y, &child);
         }
-        self.insert(id, parent);
         (id, x, y)
-    }
-
-    /// A page out of the cache, to be put back.
-    fn take(&mut self, id: PageId, per_side: u32) -> Arc<Page> {
-        let held = self.pages.pop(&id);
-        self.bytes -= held.as_ref().map_or(0, |page| page.bytes());
-        held.unwrap_or_else(|| Arc::new(Page::in_blocks(per_side)))
-    }
-
-    fn insert(&mut self, id: PageId, page: Arc<Page>) {
-        self.bytes += page.bytes();
-        if let Some(old) = self.pages.put(id, page) {
-            self.bytes -= old.bytes();
-        }
     }
 
     fn shrink(&mut self) {
@@ -145,6 +197,11 @@ impl LabelPyramid {
             let gone = self.pages.pop_lru();
             self.bytes -= gone.map_or(0, |(_, page)| page.bytes());
         }
+    }
+
+    /// All pages that are held, in no order.
+    pub fn pages(&self) -> impl Iterator<Item = (PageId, &Arc<Page>)> {
+        self.pages.iter().map(|(id, page)| (*id, page))
     }
 
     /// What pages are to be stamped with that are made for what is asked for now.
@@ -168,11 +225,18 @@ impl LabelPyramid {
 pub(super) fn reduce_page(parent: &mut Page, id: PageId, child: &Page, ranks: &Ranks) {
     let half = PAGE_PX / 2;
     let quarter = |index: u32| (index % 2) * half..(index % 2 + 1) * half;
-    reduce_into(parent, &quarter(id.col), &quarter(id.row), child, ranks);
+    let (x, y) = (quarter(id.col), quarter(id.row));
+    reduce_into(parent, &x, &y, child, |four| reduce(four, ranks));
 }
 
 /// Fills columns `x` and rows `y` of a parent with what they are in its child, four px as one.
-fn reduce_into(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page, ranks: &Ranks) {
+fn reduce_into(
+    parent: &mut Page,
+    x: &Range<u32>,
+    y: &Range<u32>,
+    child: &Page,
+    one_of: impl Fn(&[Texel; 4]) -> Texel,
+) {
     let half = PAGE_PX / 2;
     let texels = parent.texels_mut();
     for row in y.clone() {
@@ -180,7 +244,7 @@ fn reduce_into(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page, 
             let (left, top) = (2 * (column % half), 2 * (row % half));
             let four =
                 [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| child.texel(left + dx, top + dy));
-            texels[(row * PAGE_PX + column) as usize] = reduce(&four, ranks);
+            texels[(row * PAGE_PX + column) as usize] = one_of(&four);
         }
     }
 }
@@ -205,6 +269,11 @@ fn restamp(parent: &mut Page, x: &Range<u32>, y: &Range<u32>, child: &Page) {
 /// Four px as one: the most frequent code of those known, of equals the one of greatest rank; and
 /// the class of greatest rank of all.
 fn reduce(four: &[Texel; 4], ranks: &Ranks) -> Texel {
+    let [first, ..] = *four;
+    // Within an area, which is nearly everywhere.
+    if first.any == first.code && *four == [first; 4] {
+        return first;
+    }
     let votes = |code: u8| four.iter().filter(|texel| texel.code == code).count();
     let known = || four.iter().filter(|texel| texel.code != UNKNOWN);
     let best = known().max_by_key(|texel| (votes(texel.code), ranks.of(texel.code)));
@@ -222,6 +291,25 @@ fn reduce(four: &[Texel; 4], ranks: &Ranks) -> Texel {
         any: any.max().map_or(best.code, |(_, code)| code),
         value: mean(|texel| texel.value),
         extra: mean(|texel| texel.extra),
+    }
+}
+
+/// Four px of colour as one: the means of those that are known.
+fn mean_colour(four: &[Texel; 4]) -> Texel {
+    let known = || four.iter().filter(|texel| texel.extra != 0);
+    let count = known().count() as u32;
+    if count == 0 {
+        return Texel::UNKNOWN;
+    }
+    let mean = |pick: fn(&Texel) -> u8| {
+        let sum: u32 = known().map(|texel| u32::from(pick(texel))).sum();
+        ((sum + count / 2) / count) as u8
+    };
+    Texel {
+        code: mean(|texel| texel.code),
+        any: mean(|texel| texel.any),
+        value: mean(|texel| texel.value),
+        extra: u8::MAX,
     }
 }
 
@@ -306,6 +394,39 @@ mod tests {
     }
 
     #[test]
+    fn stamps_that_come_before_the_px_are_those_of_an_edit() {
+        let (mut edited, mut stamped) = (pyramid(100), pyramid(100));
+        for (block, stamp) in [((0, 0), 3), ((3, 1), 2), ((1, 1), 4)] {
+            let side = PAGE_PX / 4;
+            let px = |n: u32| n * side..(n + 1) * side;
+            let (x, y) = (px(block.0), px(block.1));
+            edited.edit(id(0, 1, 1), x.clone(), y.clone(), 4, |page| {
+                page.set_stamp(block, stamp);
+                page.texels_mut();
+            });
+            stamped.restamp(id(0, 1, 1), (x, y), 4, block, stamp);
+        }
+        for level in 0..3 {
+            let at = id(level, 1 >> level, 1 >> level);
+            let stamps = |pyramid: &LabelPyramid| {
+                let page = pyramid.peek(at).unwrap();
+                let current = [1, 3, 4, 5].map(|stamp| page.current_blocks(stamp));
+                (page.per_side(), current)
+            };
+            assert_eq!(stamps(&edited), stamps(&stamped), "level {level}");
+        }
+        let version = stamped.peek(id(1, 0, 0)).unwrap().version();
+        stamped.fill(
+            id(1, 0, 0),
+            vec![Texel::of(2); (PAGE_PX * PAGE_PX) as usize],
+        );
+        let page = stamped.peek(id(1, 0, 0)).unwrap();
+        assert_eq!((page.texel(0, 0).code, page.version()), (2, version));
+        stamped.fill(id(1, 9, 9), Vec::new());
+        assert_eq!(edited.bytes(), stamped.bytes());
+    }
+
+    #[test]
     fn of_equals_the_rarer_wins_and_the_unknown_has_no_vote() {
         let ranks = Ranks::by_rarity(&[5.0, 2.0, 0.1]);
         let four = |codes: [u8; 4]| reduce(&codes.map(Texel::of), &ranks).code;
@@ -351,5 +472,32 @@ mod tests {
         pyramid.put([(id(0, 0, 0), renewed)]);
         assert!(page(&pyramid, 0).0 && page(&pyramid, 1).0 && page(&pyramid, 2).0);
         assert_ne!(page(&pyramid, 0).1, before.1);
+    }
+
+    #[test]
+    fn colours_are_averaged_over_what_is_known() {
+        let raster = Raster {
+            slide_px_per_px: (1.0, 1.0),
+            size_px: (1000, 600),
+        };
+        let mut pyramid = LabelPyramid::of_colours(raster, u64::MAX);
+        let mut page = Page::new(1);
+        let colour = |code: u8, any: u8, value: u8| Texel {
+            code,
+            any,
+            value,
+            extra: 255,
+        };
+        page.texels_mut()[0] = colour(250, 10, 255);
+        page.texels_mut()[1] = colour(251, 20, 0);
+        let id = PageId {
+            level: 0,
+            col: 0,
+            row: 0,
+        };
+        pyramid.put([(id, page)]);
+        let parent = pyramid.page(id.parent()).unwrap();
+        assert_eq!(parent.texel(0, 0), colour(251, 15, 128));
+        assert_eq!(parent.texel(1, 0), Texel::UNKNOWN);
     }
 }

@@ -22,4 +22,5 @@ pub mod sets;
 pub mod speed;
 pub mod split_pass;
 pub mod statistics;
+pub mod tune_bias;
 pub mod values;

@@ -140,6 +140,24 @@ impl Predictor {
         joined(parts)
     }
 
+    /// The patch tokens of tiles as [`Self::logits`] takes them, tile by tile: for each g² rows of D
+    /// values, row by row of the tile, as the encoder's last norm leaves them.
+    ///
+    /// # Errors
+    /// When tiles do not fit the encoder, or the device fails.
+    pub fn embed_each(&self, tiles: &[f32], side: usize) -> Result<Vec<Vec<f32>>, PredictError> {
+        let tiles = self.tensor(tiles, side);
+        let parts = side_by_side(self.runs(tiles.dims()[0]), |run| {
+            let seen = self
+                .encoder
+                .forward(tiles.clone().narrow(0, run.start, run.len()))?;
+            let each = seen.tokens.dims()[1] * seen.tokens.dims()[2];
+            let values = values::read(seen.tokens).map_err(PredictError::Device)?;
+            Ok(values.chunks_exact(each).map(<[f32]>::to_vec).collect())
+        });
+        joined(parts)
+    }
+
     /// Logits of tiles whose features were kept, as [`Self::logits`] gives them, under a bias of K
     /// values. Bias and offsets are the caller's, not this predictor's own: `offsets` come on top of
     /// [`Self::offsets`].
@@ -153,21 +171,38 @@ impl Predictor {
         offsets: &[f32],
         side: usize,
     ) -> Result<Vec<f32>, PredictError> {
-        let bias = Tensor::<1>::from_floats(bias, &self.device);
-        let added = Tensor::<1>::from_floats(offsets, &self.device);
-        let added = offsets.iter().any(|value| *value != 0.0).then_some(added);
         let parts = side_by_side(self.runs(kept.len()), |run| {
-            let some = kept[run].iter().map(|features| (*features).clone());
-            let Some(features) = Features::together(some.collect()) else {
-                return Ok(Vec::new());
-            };
-            let mut logits = self.decode(&features, bias.clone(), side)?;
-            if let Some(added) = &added {
-                logits = logits + added.clone().reshape([1, self.classes(), 1, 1]);
-            }
-            values::read(logits).map_err(PredictError::Device)
+            let logits = self.decode_together(&kept[run], bias, offsets, side)?;
+            logits.map_or(Ok(Vec::new()), |logits| {
+                values::read(logits).map_err(PredictError::Device)
+            })
         });
         joined(parts)
+    }
+
+    /// As [`Self::decode_each`], all at once and left on the device, `\[B, K, side, side\]`; none of
+    /// no tiles.
+    ///
+    /// # Errors
+    /// When features, bias or offsets are not this decoder's.
+    pub fn decode_together(
+        &self,
+        kept: &[&Features],
+        bias: &[f32],
+        offsets: &[f32],
+        side: usize,
+    ) -> Result<Option<Tensor<4>>, PredictError> {
+        let some = kept.iter().map(|features| (*features).clone());
+        let Some(features) = Features::together(some.collect()) else {
+            return Ok(None);
+        };
+        let bias = Tensor::<1>::from_floats(bias, &self.device);
+        let logits = self.decode(&features, bias, side)?;
+        if offsets.iter().all(|offset| *offset == 0.0) {
+            return Ok(Some(logits));
+        }
+        let added = Tensor::<1>::from_floats(offsets, &self.device);
+        Ok(Some(logits + added.reshape([1, self.classes(), 1, 1])))
     }
 
     /// How tiles are worked on side by side: alone on a processor, all together elsewhere.
@@ -238,6 +273,19 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn tokens_of_a_tile_are_the_encoders_and_the_same_in_every_batch() {
+        let predictor = little();
+        let (tile, tiles) = (3 * SIDE * SIDE, tiles(3));
+        let all = predictor.embed_each(&tiles, SIDE).unwrap();
+        let seen = predictor
+            .encoder
+            .forward(predictor.tensor(&tiles[tile..2 * tile], SIDE));
+        let meant = values::read(seen.unwrap().tokens).unwrap();
+        assert_eq!((all.len(), &all[1]), (3, &meant));
+        assert!(predictor.embed_each(&[], SIDE).unwrap().is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::SegmentError;
 use super::grid::TileGrid;
@@ -17,7 +17,7 @@ use crate::slide::tiled_tiff::{
 };
 
 /// Side of the files' tiles, px.
-const FILE_TILE_PX: u32 = 256;
+pub(super) const FILE_TILE_PX: u32 = 256;
 
 /// Levels are added until both sides are at most this, px.
 const COARSEST_SIDE_PX: u32 = 512;
@@ -57,8 +57,8 @@ impl Shown<'_> {
     }
 }
 
-/// What a file says of itself, as JSON in its description. Equal work gives equal text.
-pub fn description(slide: &SlideInfo, settings: &Settings, shown: Shown) -> String {
+/// What a file says of itself, to be its description as JSON. Equal work gives equal text.
+pub fn description(slide: &SlideInfo, settings: &Settings, shown: Shown) -> Value {
     let mut text = json!({
         "format": "parfocal.label-map",
         "program": PROGRAM,
@@ -81,13 +81,10 @@ pub fn description(slide: &SlideInfo, settings: &Settings, shown: Shown) -> Stri
             text["class"] = class.name.clone().into();
         }
     }
-    text.to_string()
+    text
 }
 
-/// Writes a pyramid of the finished rows, of which none may be missing, under a name that goes
-/// away unless the file is kept. `tick` is called for every row of tiles and may end the work.
-///
-/// Memory: three rows of the file's tiles and one of the work's.
+/// Writes a pyramid of the finished rows, of which none may be missing; see [`write_rows`].
 ///
 /// # Errors
 /// When a row can't be read, the file can't be written, or what `tick` returns.
@@ -96,24 +93,44 @@ pub fn write_pyramid(
     work: &WorkFolder,
     grid: &TileGrid,
     shown: Shown,
-    description: String,
+    description: &Value,
     tick: &mut dyn FnMut() -> Result<(), SegmentError>,
 ) -> Result<FinishedTiff, SegmentError> {
-    let layout = TiffLayout {
-        description,
-        ..TiffLayout::new(shown.pixels(), FILE_TILE_PX, levels(grid))
-    };
-    let mut pyramid = StripPyramid::new(TiledTiff::create(path, layout)?)?;
+    let layout = layout(grid.size_px, grid.spec.mpp, shown, description);
     let mut feed = RowFeed::new(work, grid, shown.section());
+    write_rows(path, layout, &mut |rows| feed.take(rows), tick)
+}
+
+/// The file of a map of `size_px` px of `mpp` µm.
+pub fn layout(size_px: (u32, u32), mpp: f64, shown: Shown, description: &Value) -> TiffLayout {
+    TiffLayout {
+        description: description.to_string(),
+        ..TiffLayout::new(shown.pixels(), FILE_TILE_PX, levels(size_px, mpp))
+    }
+}
+
+/// Writes a pyramid under a name that goes away unless the file is kept. `take` gives the next so
+/// many rows of px of the finest level, [`FILE_TILE_PX`] of them or fewer at the end; `tick` is
+/// called for every row of tiles and may end the work.
+///
+/// Memory: three rows of the file's tiles, beside what `take` needs.
+///
+/// # Errors
+/// What `take` or `tick` return, or when the file can't be written.
+pub fn write_rows(
+    path: &Path,
+    layout: TiffLayout,
+    take: &mut dyn FnMut(u32) -> Result<Vec<u8>, SegmentError>,
+    tick: &mut dyn FnMut() -> Result<(), SegmentError>,
+) -> Result<FinishedTiff, SegmentError> {
+    let (width, full_height) = layout.levels.first().map_or((0, 0), |level| level.size_px);
+    let mut pyramid = StripPyramid::new(TiledTiff::create(path, layout)?)?;
     let (columns, rows) = pyramid.tiles();
     for row in 0..rows {
-        let height = FILE_TILE_PX.min(grid.size_px.1 - row * FILE_TILE_PX);
-        let px = feed.take(height)?;
+        let px = take(FILE_TILE_PX.min(full_height - row * FILE_TILE_PX))?;
         for first in (0..columns).step_by(StripPyramid::batch_columns()) {
             let end = columns.min(first + StripPyramid::batch_columns() as u32);
-            let tiles: Vec<Vec<u8>> = (first..end)
-                .map(|column| cut(&px, grid.size_px.0, column))
-                .collect();
+            let tiles: Vec<Vec<u8>> = (first..end).map(|column| cut(&px, width, column)).collect();
             pyramid.place(first, &tiles)?;
         }
         pyramid.end_row(&mut |_| Ok::<_, SegmentError>(()))?;
@@ -123,11 +140,10 @@ pub fn write_pyramid(
 }
 
 /// Each level half the one before, rounded up; its px twice as wide.
-fn levels(grid: &TileGrid) -> Vec<TiffLevel> {
-    let mut size_px = grid.size_px;
+fn levels(mut size_px: (u32, u32), mpp: f64) -> Vec<TiffLevel> {
     let mut levels = Vec::new();
     loop {
-        let mpp = Mpp::square(grid.spec.mpp * (1_u64 << levels.len()) as f64);
+        let mpp = Mpp::square(mpp * (1_u64 << levels.len()) as f64);
         levels.push(TiffLevel { size_px, mpp });
         if size_px.0.max(size_px.1) <= COARSEST_SIDE_PX {
             return levels;

@@ -21,10 +21,34 @@ pub struct Fusion {
 /// Both maps have as much to say.
 pub const DEFAULT_WEIGHT: f32 = 0.5;
 
+/// What was chosen for a shipped model on validation slides; see `docs/consistency.md`.
+const CHOSEN: [&str; 1] = [include_str!("../../assets/fusion-breast.json")];
+
+/// A file of weights and temperatures.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chosen {
+    /// SHA-256 of the decoder's file, hexadecimal.
+    decoder_sha256: String,
+    /// The command that chose.
+    #[serde(rename = "made")]
+    _made: String,
+    fusion: Fusion,
+}
+
 /// Places in the list of magnifications from one map to the one a factor of 4 coarser.
 pub const CONTEXT_STEPS: u8 = 2;
 
 impl Fusion {
+    /// What was chosen for a decoder, by the SHA-256 of its file; the default for others.
+    pub fn of_decoder(sha256: &str) -> Self {
+        let mut chosen = CHOSEN
+            .iter()
+            .filter_map(|text| serde_json::from_str(text).ok());
+        let found = chosen.find(|chosen: &Chosen| chosen.decoder_sha256 == sha256);
+        found.map_or_else(Self::default, |chosen| chosen.fusion)
+    }
+
     /// Fuses the K log-probabilities of a px in place with those of the coarser map; without, they
     /// are only brought to their temperature.
     pub fn fuse(&self, fine_scale: u8, fine: &mut [f32], coarse: Option<&[f32]>) {
@@ -34,18 +58,30 @@ impl Fusion {
         };
         let mut coarse = coarse.to_vec();
         self.calibrate(fine_scale + CONTEXT_STEPS, &mut coarse);
-        let given = self.weight_of_fine.get(&fine_scale).copied();
-        let weight = given.unwrap_or(DEFAULT_WEIGHT).clamp(0.0, 1.0);
+        let weight = self.weight(fine_scale);
         for (fine, coarse) in fine.iter_mut().zip(&coarse) {
             *fine = weight * *fine + (1.0 - weight) * coarse;
         }
         normalise(fine);
     }
 
-    fn calibrate(&self, scale: u8, logs: &mut [f32]) {
-        let temperature = self.temperature.get(&scale).copied().unwrap_or(1.0);
-        logs.iter_mut()
-            .for_each(|log| *log /= temperature.max(1e-3));
+    /// w of the map of a scale beside its context, 0–1.
+    pub fn weight(&self, fine_scale: u8) -> f32 {
+        let given = self.weight_of_fine.get(&fine_scale).copied();
+        given.unwrap_or(DEFAULT_WEIGHT).clamp(0.0, 1.0)
+    }
+
+    /// T of the map of a scale, > 0.
+    pub fn temperature(&self, scale: u8) -> f32 {
+        let given = self.temperature.get(&scale).copied();
+        given.unwrap_or(1.0).max(1e-3)
+    }
+
+    /// Brings the K scores or log-probabilities of a px to the temperature of a scale, in place:
+    /// log-probabilities.
+    pub fn calibrate(&self, scale: u8, logs: &mut [f32]) {
+        let temperature = self.temperature(scale);
+        logs.iter_mut().for_each(|log| *log /= temperature);
         normalise(logs);
     }
 }
@@ -61,6 +97,32 @@ fn normalise(logs: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_chosen_is_of_a_shipped_decoder_and_makes_sense() {
+        let decoders = crate::model::shipped::decoders();
+        let hashes: Vec<String> = decoders
+            .iter()
+            .map(|decoder| {
+                crate::files::hex(&<sha2::Sha256 as sha2::Digest>::digest(decoder.bytes))
+            })
+            .collect();
+        for text in CHOSEN {
+            let chosen: Chosen = serde_json::from_str(text).unwrap();
+            assert!(hashes.contains(&chosen.decoder_sha256), "of other weights");
+            let fusion = Fusion::of_decoder(&chosen.decoder_sha256);
+            assert_eq!(fusion, chosen.fusion);
+            assert!(!fusion.weight_of_fine.is_empty());
+            let weights = fusion.weight_of_fine.values();
+            assert!(
+                weights
+                    .into_iter()
+                    .all(|weight| (0.0..=1.0).contains(weight))
+            );
+            assert!(fusion.temperature.values().all(|t| (0.1..10.0).contains(t)));
+        }
+        assert_eq!(Fusion::of_decoder("of somebody"), Fusion::default());
+    }
 
     fn logs(probabilities: [f32; 3]) -> Vec<f32> {
         probabilities.iter().map(|p| p.ln()).collect()

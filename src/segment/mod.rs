@@ -7,7 +7,10 @@
 pub mod agreement;
 mod assemble;
 mod band;
+pub mod compare;
+pub mod embedding;
 mod error;
+pub mod export;
 pub mod field;
 pub mod fusion;
 pub mod grid;
@@ -27,7 +30,7 @@ mod stitch;
 #[cfg(test)]
 mod stitch_tests;
 #[cfg(test)]
-mod test_slide;
+pub(crate) mod test_slide;
 #[cfg(test)]
 mod tests;
 mod tiles;

@@ -102,7 +102,7 @@ pub fn predict_checked(
 }
 
 /// In runs without branches, which the compiler vectorises.
-fn all_finite(scores: &[f32]) -> bool {
+pub(super) fn all_finite(scores: &[f32]) -> bool {
     let run_is = |run: &[f32]| run.iter().fold(true, |so_far, v| so_far & v.is_finite());
     scores.chunks(1024).all(run_is)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{ModelError, RgbTile, TileModel};
 use super::settings::Settings;
 use crate::labels::LabelClass;
-use crate::model::dfa::Features;
+use crate::model::dfa::{ClassBias, Features};
 use crate::model::{PredictError, Predictor, ReadyModel};
 
 /// A network that is ready to be used, on the device where it is.
@@ -40,6 +40,18 @@ impl Network {
     /// Its classes.
     pub(super) fn class_list(&self) -> &[LabelClass] {
         &self.classes
+    }
+
+    /// Values of a token of its encoder.
+    pub(super) fn token_width(&self) -> usize {
+        self.predictor.encoder.config().width
+    }
+
+    /// See [`super::embedding::TokenModel::embed`]; for each tile its tokens one after the other.
+    pub(super) fn embed_tiles(&self, tiles: &[RgbTile]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let values: Vec<f32> = tiles.iter().flat_map(planes).collect();
+        let tokens = self.predictor.embed_each(&values, self.tile_px as usize);
+        tokens.map_err(in_words)
     }
 
     /// See [`super::live::LiveModel::encode`].
@@ -100,15 +112,18 @@ impl Settings {
     /// [`Settings::new`] for a model and the bias that it was opened with.
     pub fn of_model(model: &ReadyModel, mpp: f64) -> Self {
         let hash = |sha256: &str| format!("sha256:{sha256}");
-        let bias = model.bias.classes().iter().cloned();
         Self {
             encoder_hash: hash(&model.card.encoder_sha256),
-            bias: bias
-                .zip(model.bias.total().iter().map(plain))
-                .collect::<BTreeMap<_, _>>(),
+            bias: bias_by_class(&model.bias),
             ..Self::new(mpp, model.card.tile_px as u32, &hash(&model.decoder_sha256))
         }
     }
+}
+
+/// The bias as it is used, by class name.
+pub(super) fn bias_by_class(bias: &ClassBias) -> BTreeMap<String, f64> {
+    let names = bias.classes().iter().cloned();
+    names.zip(bias.total().iter().map(plain)).collect()
 }
 
 /// Red, green and blue one after the other, 0–1.
@@ -120,7 +135,7 @@ fn planes(tile: &RgbTile) -> impl Iterator<Item = f32> {
 }
 
 /// The same number with the digits that tell it from other `f32`, as people read it.
-fn plain(value: &f32) -> f64 {
+pub(super) fn plain(value: &f32) -> f64 {
     value
         .to_string()
         .parse()

@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
         tick: &mut dyn FnMut() -> Result<(), SegmentError>,
     ) -> Result<FinishedTiff, SegmentError> {
         let text = description(self.slide.info(), self.settings, shown);
-        write_pyramid(path, &self.work, &self.grid, shown, text, tick)
+        write_pyramid(path, &self.work, &self.grid, shown, &text, tick)
     }
 
     fn sums(&self) -> Result<RowStats, SegmentError> {

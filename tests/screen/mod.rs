@@ -21,6 +21,20 @@ const HALF: i32 = 130;
 /// A program that ends with the test.
 pub struct Running(Child);
 
+impl Running {
+    /// The exit code, once it has ended by itself.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Some(status) = self.0.try_wait().expect("its end can be waited for") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the program goes on after {PATIENCE:?}");
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
@@ -67,7 +81,13 @@ impl Screen {
 
     /// Starts the program with a slide and gives its window the keyboard.
     pub fn run(&self, slide: &Path, settings: &Path) -> Running {
+        self.run_with(&[], slide, settings)
+    }
+
+    /// As [`Self::run`], with more arguments.
+    pub fn run_with(&self, args: &[&str], slide: &Path, settings: &Path) -> Running {
         let program = Command::new(env!("CARGO_BIN_EXE_parfocal"))
+            .args(args)
             .arg(slide)
             .env("DISPLAY", &self.display)
             .env("PARFOCAL_CONFIG_DIR", settings)
@@ -76,6 +96,12 @@ impl Screen {
             .spawn()
             .expect("the program starts");
         let running = Running(program);
+        self.focus();
+        running
+    }
+
+    /// Gives the program's window the keyboard, as soon as there is one.
+    pub fn focus(&self) {
         self.xdotool(&[
             "search",
             "--sync",
@@ -84,7 +110,6 @@ impl Screen {
             "Parfocal",
             "windowfocus",
         ]);
-        running
     }
 
     /// Presses keys and moves the pointer.

@@ -39,6 +39,8 @@ pub struct Dials {
     held: Option<(DialSet, usize)>,
     undo: Vec<Values>,
     redo: Vec<Values>,
+    /// Steps made so far, whether or not they were undone.
+    steps: u64,
 }
 
 impl Dials {
@@ -107,6 +109,22 @@ impl Dials {
         }
     }
 
+    /// Sets all dials as one step; values of other numbers of classes are not taken.
+    pub fn set_all(&mut self, bias: Vec<f32>, output: Vec<f32>) {
+        let fits = |values: &Vec<f32>, of: &Vec<f32>| values.len() == of.len();
+        let new = Values { bias, output };
+        if fits(&new.bias, &self.now.bias) && fits(&new.output, &self.now.output) && new != self.now
+        {
+            let before = std::mem::replace(&mut self.now, new);
+            self.note(before);
+        }
+    }
+
+    /// How many steps were made; grows with each that can be undone.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Takes the last turn back.
     pub fn undo(&mut self) {
         self.held = None;
@@ -139,6 +157,7 @@ impl Dials {
 
     fn note(&mut self, before: Values) {
         self.held = None;
+        self.steps += 1;
         self.redo.clear();
         self.undo.push(before);
         if self.undo.len() > MOST_STEPS {

@@ -1,15 +1,22 @@
 //! The overlay as the window knows it: which model, which map, which dials, how it looks.
 
+mod compute;
 mod dials;
+mod fit;
 mod work;
 
 pub use dials::{DialSet, Dials, ResetTo};
+pub use work::DrawnLayer;
 
 use std::sync::Arc;
 
 use crate::geometry::Magnification;
 use crate::gpu::overlay::OverlayStyle;
-use crate::jobs::live::{ComputeDevice, LiveModelFacts, LiveThread, ModelState};
+use crate::jobs::live::{
+    ComputeDevice, DeviceWish, LiveModelFacts, LiveThread, ModelChoice, ModelState,
+};
+use crate::labels::LabelClass;
+use crate::model::dfa::weights::ClassLabel;
 use crate::segment::live::{Analysis, FieldAreas, LiveStatus, MAGNIFICATIONS};
 
 /// At which magnification a view is analysed.
@@ -20,6 +27,11 @@ pub enum AnalysisMode {
     Follow,
     /// At one, whatever the view's; its place in [`MAGNIFICATIONS`].
     Pinned(u8),
+    /// At the finest with a partner a factor of 4 coarser, and at that one: where both differ.
+    Agreement,
+    /// At the one nearest to the view's own and nothing else, to hold two views against each
+    /// other.
+    Compare,
 }
 
 impl AnalysisMode {
@@ -35,13 +47,15 @@ impl AnalysisMode {
         let has = |scale: u8| available.iter().filter_map(place).any(|at| at == scale);
         match self {
             Self::Pinned(scale) => has(scale).then_some(Analysis::Plain(scale)),
-            Self::Follow => {
+            Self::Agreement => Analysis::agreement_of(available),
+            Self::Follow | Self::Compare => {
                 let away = |m: &Magnification| (m.mpp() / um_per_screen_px).log2().abs();
                 let nearest = available
                     .iter()
                     .min_by(|a, b| away(a).total_cmp(&away(b)))?;
                 let fused = Analysis::Fused(place(nearest)?);
-                match fused.context().is_some_and(has) {
+                let uses_context = self == Self::Follow && fused.context().is_some_and(has);
+                match uses_context {
                     true => Some(fused),
                     false => Some(Analysis::Plain(fused.scale())),
                 }
@@ -54,9 +68,7 @@ impl AnalysisMode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum OverlayCommand {
     /// Open a model in place of the present one.
-    OpenModel(crate::jobs::live::ModelChoice),
-    /// Ask the desktop for a weights file.
-    ChooseModel,
+    OpenModel(ModelChoice),
     /// Stop analysing and give the model up.
     CloseModel,
     /// Show or hide the overlay; the analysis stops while it is hidden.
@@ -84,10 +96,6 @@ pub enum OverlayCommand {
     LetGo,
     /// Put dials back, one class or all.
     Reset(ResetTo, Option<usize>),
-    /// Take the last turn back.
-    Undo,
-    /// Turn again what was taken back.
-    Redo,
 }
 
 /// Areas of the classes in the active view's field.
@@ -98,6 +106,8 @@ pub struct Areas {
     /// What they were when dials were last put back or the field was reached, mm²; none until all
     /// of the field is known.
     pub before_mm2: Option<Vec<f64>>,
+    /// The same of all that was analysed of the slide.
+    pub slide_before_mm2: Option<Vec<f64>>,
 }
 
 /// Everything the window knows of the overlay.
@@ -105,10 +115,16 @@ pub struct Areas {
 pub struct OverlayState {
     /// The model at work.
     pub live: Option<Arc<LiveThread>>,
+    /// Which it is.
+    pub choice: Option<ModelChoice>,
     /// How far it is opened.
     pub model: Option<ModelState>,
-    /// What computes, by the user's wish or the adapter.
+    /// What is to compute.
+    pub device_wish: DeviceWish,
+    /// What computes.
     pub device: Option<ComputeDevice>,
+    /// Whether a graphics card that the window has stopped computing.
+    pub card_failed: bool,
     /// Whether the overlay is shown.
     pub shown: bool,
     /// Whether it is hidden for as long as a key is held.
@@ -121,10 +137,16 @@ pub struct OverlayState {
     pub shown_class: Option<usize>,
     /// What the user turned.
     pub dials: Dials,
+    /// Hash of the model that the dials belong to, once it was open.
+    pub dials_of: Option<String>,
     /// How far the work is.
     pub status: LiveStatus,
     /// Areas of the active view.
     pub areas: Areas,
+    /// What speaks against the model on the active slide, in words.
+    pub doubts: Vec<String>,
+    /// Number of the slide and hash of the model that these doubts are about.
+    pub doubted: (Option<u64>, Option<String>),
     /// Why the active slide is not analysed, in words.
     pub reason: Option<String>,
     /// Class and its probability under the pointer.
@@ -140,9 +162,51 @@ impl OverlayState {
         }
     }
 
-    /// Whether there is an overlay to draw now.
+    /// Whether wgpu computes, not the processor.
+    pub fn computes_on_card(&self) -> bool {
+        !matches!(self.device, None | Some(ComputeDevice::Processor))
+    }
+
+    /// What computes, in words; a window's adapter may be the processor in disguise.
+    pub fn device_words(&self, adapter_is_real: bool) -> &'static str {
+        match (self.computes_on_card(), adapter_is_real) {
+            (false, _) => "processor",
+            (true, true) => "graphics card",
+            (true, false) => "processor, through wgpu",
+        }
+    }
+
+    /// The model's classes with the colours that they are shown in; none without a model.
+    pub fn label_classes(&self) -> Vec<LabelClass> {
+        let Some(facts) = self.facts() else {
+            return Vec::new();
+        };
+        let classes = facts.card.classes.iter().zip(&self.style.palette);
+        let class = |(class, [r, g, b, _]): (&ClassLabel, &[u8; 4])| LabelClass {
+            name: class.name.clone(),
+            rgb: [*r, *g, *b],
+        };
+        classes.map(class).collect()
+    }
+
+    /// SHA-256 of the decoder's file, hexadecimal; none without a model.
+    pub fn model_hash(&self) -> Option<String> {
+        Some(self.facts()?.sha256.clone())
+    }
+
+    /// The model's classes in its own colours; none without a model.
+    pub fn model_classes(&self) -> Vec<LabelClass> {
+        let classes = self.facts().map(|facts| facts.card.classes.as_slice());
+        let class = |class: &ClassLabel| LabelClass {
+            name: class.name.clone(),
+            rgb: class.colour,
+        };
+        classes.unwrap_or_default().iter().map(class).collect()
+    }
+
+    /// Whether an overlay is to be drawn now, if there is one.
     pub fn is_drawn(&self) -> bool {
-        self.shown && !self.peeking && self.facts().is_some()
+        self.shown && !self.peeking
     }
 }
 
@@ -162,6 +226,8 @@ mod tests {
         // A 20x slide has no 40x map; one without 5x no context for it.
         assert_eq!(follow(&all[1..3], 0.25), Some(Analysis::Plain(1)));
         assert_eq!(follow(&[], 1.0), None);
+        let compare = AnalysisMode::Compare;
+        assert_eq!(compare.analysis(all, 0.25), Some(Analysis::Plain(0)));
         assert_eq!(AnalysisMode::Pinned(0).analysis(&all[1..], 0.25), None);
         assert_eq!(
             AnalysisMode::Pinned(2).analysis(all, 9.0),

@@ -1,40 +1,61 @@
 //! Between the window and the model at work: wishes out, maps in.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use crate::app::App;
-use crate::app::state::{Notice, OpenedSlide, PaneIndex};
+use crate::app::masks::Shown;
+use crate::app::similar::{content_of, drawn_key as embedding_key};
+use crate::app::state::{OpenedSlide, PaneIndex};
 use crate::geometry::View;
 use crate::gpu::overlay::{
-    self, OverlayContent, OverlayInput, OverlayLayer, OverlayRenderer, PageStore, class_palette,
-    texel_at,
+    self, OverlayContent, OverlayInput, OverlayLayer, OverlayRenderer, OverlayStyle, PageStore,
+    class_palette, texel_at,
 };
-use crate::jobs::live::{ComputeDevice, LiveThread, ModelChoice, ModelState};
-use crate::labels::{Page, PageId, Raster, is_class};
-use crate::segment::live::{
-    Analysis, FieldWish, LayerKey, Limits, SharedLayers, Wish, magnifications_of,
-};
+use crate::jobs::live::{LiveModelFacts, ModelState};
+use crate::labels::{LabelClass, Page, PageId, Raster, is_class};
+use crate::segment::live::{Analysis, FieldWish, LayerKey, SharedLayers, Wish, magnifications_of};
 use crate::slide::SlideSource;
 use crate::slide::scaled::Scaled;
 use crate::tiles::SlideId;
 
-use super::{DialSet, Dials, OverlayCommand};
+use super::{AnalysisMode, DialSet, Dials, OverlayCommand};
+use crate::app::command::{Command, Layout};
+use crate::app::undo_order::Kind;
 
 impl App {
     /// Carries out one of the overlay's commands.
     pub(in crate::app) fn apply_overlay(&mut self, command: OverlayCommand) {
+        let steps = self.state.overlay.dials.steps();
+        self.carry_out(command);
+        self.note_turns(steps);
+    }
+
+    /// Has the next undo take a turn back, where there was one since `steps`.
+    pub(in crate::app) fn note_turns(&mut self, steps: u64) {
+        if self.state.overlay.dials.steps() > steps {
+            self.state.undo_order.made(Kind::Dials);
+        }
+    }
+
+    fn carry_out(&mut self, command: OverlayCommand) {
         let overlay = &mut self.state.overlay;
         match command {
             OverlayCommand::OpenModel(choice) => self.open_model(choice),
-            OverlayCommand::ChooseModel => self.background.choose_weights(),
             OverlayCommand::CloseModel => {
                 overlay.live = None;
                 overlay.model = None;
+                overlay.choice = None;
                 self.asked_wish = None;
+                self.state.marks.brush.on = false;
+                self.rejoin_mask();
             }
             OverlayCommand::Show(shown) => overlay.shown = shown,
-            OverlayCommand::SetMode(mode) => overlay.mode = mode,
+            OverlayCommand::SetMode(mode) => {
+                overlay.mode = mode;
+                if mode == AnalysisMode::Compare {
+                    self.apply(Command::SetLayout(Layout::Linked));
+                }
+            }
             OverlayCommand::SetStyle(style) => overlay.style = *style,
             OverlayCommand::ShowProbability(class) => overlay.shown_class = class,
             OverlayCommand::ShowClass(class, shown) => {
@@ -55,45 +76,7 @@ impl App {
                 }
             }
             OverlayCommand::LetGo => overlay.dials.let_go(),
-            OverlayCommand::Undo => overlay.dials.undo(),
-            OverlayCommand::Redo => overlay.dials.redo(),
         }
-    }
-
-    fn open_model(&mut self, choice: ModelChoice) {
-        let ctx = self.ctx.clone();
-        let device = self.compute_device();
-        let wake = Box::new(move || ctx.request_repaint());
-        let tell_every = match self.state.adapter_is_real {
-            true => TELL_EVERY,
-            false => TELL_EVERY_SOFTWARE,
-        };
-        let started = LiveThread::start(choice, device, Limits::default(), tell_every, wake);
-        match started {
-            Ok(live) => {
-                let overlay = &mut self.state.overlay;
-                overlay.live = Some(Arc::new(live));
-                overlay.model = Some(ModelState::Opening);
-                overlay.device = Some(device);
-                overlay.shown = true;
-                self.asked_wish = None;
-            }
-            Err(error) => self.tell_model_failure(&format!("no thread can be started: {error}")),
-        }
-    }
-
-    /// A graphics card where the window has a real one, else the processor.
-    fn compute_device(&self) -> ComputeDevice {
-        let wanted = self.state.overlay.device;
-        let real = self.state.adapter_is_real.then_some(ComputeDevice::Wgpu);
-        wanted.or(real).unwrap_or(ComputeDevice::Processor)
-    }
-
-    fn tell_model_failure(&mut self, reason: &str) {
-        self.state.notice = Some(Notice {
-            text: format!("The model can't be used: {reason}"),
-            is_error: true,
-        });
     }
 
     /// Takes in how far the model is.
@@ -103,26 +86,30 @@ impl App {
         };
         let now = live.state();
         let was_ready = self.state.overlay.facts().is_some();
-        match &now {
-            ModelState::Ready(facts) if !was_ready => {
-                let overlay = &mut self.state.overlay;
-                overlay.dials = Dials::new(facts.card.classes.len());
-                let classes = facts.card.classes.iter();
-                let own: Vec<[u8; 3]> = classes.map(|class| class.colour).collect();
-                overlay.style.palette = class_palette(&own);
-                overlay.shown_class = None;
-                overlay.areas = super::Areas::default();
-            }
-            ModelState::Failed(reason) => {
-                let reason = reason.clone();
-                self.tell_model_failure(&reason);
-                self.state.overlay.live = None;
-            }
+        self.state.overlay.model = Some(now.clone());
+        self.state.overlay.status = live.status();
+        match now {
+            ModelState::Ready(facts) if !was_ready => self.model_ready(&facts),
+            ModelState::Failed(reason) => self.model_stopped(&reason),
             _ => {}
         }
-        self.state.overlay.model = Some(now);
-        self.state.overlay.status = live.status();
         self.take_areas();
+    }
+
+    /// A model was opened. One that only moved to another device keeps what was turned.
+    fn model_ready(&mut self, facts: &LiveModelFacts) {
+        let overlay = &mut self.state.overlay;
+        if overlay.dials_of.as_ref() != Some(&facts.sha256) {
+            overlay.dials_of = Some(facts.sha256.clone());
+            overlay.dials = Dials::new(facts.card.classes.len());
+            self.state.undo_order.forget(&Kind::Dials);
+            let classes = facts.card.classes.iter();
+            let own: Vec<[u8; 3]> = classes.map(|class| class.colour).collect();
+            overlay.style.palette = class_palette(&own);
+            overlay.shown_class = None;
+            overlay.areas = super::Areas::default();
+        }
+        self.rejoin_mask();
     }
 
     /// Asks the model for what the views show, where that changed.
@@ -155,7 +142,9 @@ impl App {
         };
         let active = self.state.active;
         self.state.overlay.reason = None;
-        if !self.state.overlay.shown {
+        // What is not drawn is not worked on.
+        let draws_embeddings = self.state.similar.shown.is_some();
+        if !self.state.overlay.shown || draws_embeddings {
             return Some(wish);
         }
         for pane in [active, active.other()] {
@@ -173,6 +162,16 @@ impl App {
 
     /// What a pane asks for; none without a slide.
     fn field(&self, pane: PaneIndex, domain: [f64; 2]) -> Result<Option<FieldWish>, String> {
+        self.field_in(pane, domain, self.state.overlay.mode)
+    }
+
+    /// What a pane would ask for in another mode.
+    pub(in crate::app) fn field_in(
+        &self,
+        pane: PaneIndex,
+        domain: [f64; 2],
+        mode: AnalysisMode,
+    ) -> Result<Option<FieldWish>, String> {
         let shown = self.state.pane(pane);
         let (Some(slide), Some(view)) = (&shown.slide, self.state.view(pane)) else {
             return Ok(None);
@@ -183,7 +182,6 @@ impl App {
         let source = self.scaled_source(slide);
         let available = magnifications_of(source.info(), domain);
         let um_per_screen_px = view.slide_px_per_screen_px * mpp.x;
-        let mode = self.state.overlay.mode;
         let analysis = mode.analysis(&available, um_per_screen_px).ok_or(
             "This slide has no pixels at the magnification that is asked for, or the model was \
              not trained for it.",
@@ -197,9 +195,25 @@ impl App {
         }))
     }
 
+    /// What the model was asked for last for a pane, where its view is still the same.
+    pub(in crate::app) fn asked_field(&self, pane: PaneIndex) -> Option<FieldWish> {
+        let slide = u64::from(self.state.pane(pane).slide.as_ref()?.id.0);
+        let seen = self.state.view(pane)?.bounding_rect();
+        let fields = &self.asked_wish.as_ref()?.fields;
+        let is_it = |field: &&FieldWish| field.slide_id == slide && field.seen == seen;
+        fields.iter().find(is_it).cloned()
+    }
+
+    /// Whether the model was asked for what is wanted now.
+    pub(in crate::app) fn wish_is_asked(&mut self) -> bool {
+        let wish = self.wish();
+        wish.zip(self.asked_wish.as_ref())
+            .is_some_and(|(wish, asked)| is_same(&wish, asked))
+    }
+
     /// The slide with the scale that is used for it.
-    fn scaled_source(&self, slide: &OpenedSlide) -> Arc<dyn SlideSource> {
-        let typed = self.state.session.typed_mpp(&slide.source.info().hash);
+    pub(in crate::app) fn scaled_source(&self, slide: &OpenedSlide) -> Arc<dyn SlideSource> {
+        let typed = self.state.marks.typed_mpp(&slide.source.info().hash);
         match typed {
             Some(mpp) => Arc::new(Scaled::new(Arc::clone(&slide.source), mpp)),
             None => Arc::clone(&slide.source),
@@ -232,7 +246,10 @@ impl App {
         };
         let wanted = field.analysis;
         let mut keys: Vec<LayerKey> = live.layers().lock().keys().copied().collect();
-        keys.retain(|key| key.slide == slide);
+        // Codes of agreement are no classes: one can't stand in for the other.
+        let is_agreement = |analysis: Analysis| analysis != analysis.class_map();
+        let is_alike = |key: &LayerKey| is_agreement(key.analysis) == is_agreement(wanted);
+        keys.retain(|key| key.slide == slide && is_alike(key));
         // Coarser maps stand in before finer ones: they cover more.
         let away = |key: &LayerKey| {
             let (scale, of) = (key.analysis.scale(), wanted.scale());
@@ -255,8 +272,7 @@ impl App {
         renderer: &mut OverlayRenderer,
         pane: PaneIndex,
     ) {
-        let stores = self.layer_pages(pane);
-        let layers = as_layers(&stores);
+        let (now, before) = (self.drawn_layers(pane), self.swiped_layers(pane));
         let Some(view) = self
             .state
             .view(pane)
@@ -265,11 +281,12 @@ impl App {
             renderer.clear(pane.slot());
             return;
         };
+        let style = self.drawn_style();
         let input = OverlayInput {
             view,
-            layers: &layers,
-            before_layers: &[],
-            style: &self.state.overlay.style,
+            layers: &as_layers(&now),
+            before_layers: &as_layers(&before),
+            style: &style,
         };
         let coverage = renderer.prepare(pane.slot(), &input, OverlayRenderer::frame_budget());
         if coverage.more_to_upload {
@@ -289,41 +306,120 @@ impl App {
             for key in layers.keys().filter(|key| key.slide == slide) {
                 renderer.remove_layer(drawn_key(*key));
             }
+            let embeddings = live.embeddings().lock();
+            for key in embeddings.keys().filter(|key| key.slide == slide) {
+                renderer.remove_layer(embedding_key(*key));
+            }
         }
         live.close_slide(slide);
         self.asked_wish = None;
+        self.asked_embeddings = None;
     }
 
-    /// The maps of a pane with where they lie, and whether each stands in for another.
-    fn layer_pages(&self, pane: PaneIndex) -> Vec<(LayerPages, Raster, bool)> {
+    /// How it is drawn: where maps differ has colours of its own.
+    pub(in crate::app) fn drawn_style(&self) -> OverlayStyle {
+        let overlay = &self.state.overlay;
+        let mut style = OverlayStyle {
+            swipe: self.state.masks.swipe.map(|(at, _)| at),
+            ..overlay.style.clone()
+        };
+        if let Some(view) = self.state.similar.shown {
+            style.content = content_of(view);
+            return style;
+        }
+        let of_model = self.state.masks.shown == Shown::Model;
+        if self.state.masks.shown == Shown::Difference
+            || of_model && overlay.mode == AnalysisMode::Agreement
+        {
+            style.palette = DIFFERENCE_PALETTE.to_vec();
+            style.show_any = true;
+        }
+        style
+    }
+
+    /// What is drawn over a pane, finest first.
+    pub(in crate::app) fn drawn_layers(&self, pane: PaneIndex) -> Vec<DrawnLayer> {
+        if let Some(view) = self.state.similar.shown {
+            return self.embedding_layers(pane, view);
+        }
+        match self.state.masks.shown {
+            Shown::Mask => self.mask_layer(pane).into_iter().collect(),
+            Shown::Difference => self.difference_layer(pane).into_iter().collect(),
+            Shown::Model => self.model_layers(pane),
+        }
+    }
+
+    /// The model's maps of a pane, the wanted one first.
+    fn model_layers(&self, pane: PaneIndex) -> Vec<DrawnLayer> {
         let Some(live) = &self.state.overlay.live else {
             return Vec::new();
         };
-        let with_raster = |(key, stands_in): (LayerKey, bool)| {
-            let raster = live.layers().raster(key)?;
+        let drawn = |(key, is_provisional): (LayerKey, bool)| {
             let layers = live.layers().clone();
-            Some((LayerPages { layers, key }, raster, stands_in))
+            Some(DrawnLayer {
+                key: drawn_key(key),
+                raster: live.layers().raster(key)?,
+                pages: Arc::new(LayerPages { layers, key }),
+                is_provisional,
+            })
         };
-        self.overlay_layers(pane)
-            .into_iter()
-            .filter_map(with_raster)
-            .collect()
+        let layers = self.overlay_layers(pane).into_iter();
+        layers.filter_map(drawn).collect()
     }
 
     /// The class under the pointer and its probability.
     pub(in crate::app) fn class_under_pointer(&self) -> Option<(String, f32)> {
-        let facts = self
-            .state
-            .overlay
-            .facts()
-            .filter(|_| self.state.overlay.is_drawn())?;
         let (pane, at) = self.state.pointed_at()?;
         let scale = self.state.view(pane)?.slide_px_per_screen_px;
-        let stores = self.layer_pages(pane);
-        let seen = texel_at(&as_layers(&stores), OverlayContent::Classes, at, scale)?.texel;
-        let name = &facts.card.classes.get(usize::from(seen.code))?.name;
-        let probability = f32::from(seen.value) / 255.0;
-        is_class(seen.code).then(|| (name.clone(), probability))
+        if self.state.similar.shown.is_some() {
+            return None;
+        }
+        let layers = self.drawn_layers(pane);
+        let is_drawn = self.state.overlay.is_drawn();
+        let content = OverlayContent::Classes;
+        let seen = texel_at(&as_layers(&layers), content, at, scale).filter(|_| is_drawn)?;
+        let name = self.class_name(seen.texel.code)?;
+        Some((name, f32::from(seen.texel.value) / 255.0))
+    }
+
+    /// What a code of the overlay is called.
+    fn class_name(&self, code: u8) -> Option<String> {
+        let classes = self.drawn_classes();
+        let class = classes.get(usize::from(code)).filter(|_| is_class(code));
+        class.map(|class| class.name.clone())
+    }
+
+    /// What codes of the overlay stand for, in the colours that they are drawn in.
+    pub(in crate::app) fn drawn_classes(&self) -> Vec<LabelClass> {
+        let palette = self.drawn_style().palette;
+        let names: Vec<String> = if palette == DIFFERENCE_PALETTE {
+            ["same class", "other class"].map(str::to_owned).to_vec()
+        } else {
+            let mask = self.state.masks.open.as_ref();
+            let classes = mask.map(|mask| mask.classes.clone());
+            let classes = classes.unwrap_or_else(|| self.state.overlay.model_classes());
+            classes.into_iter().map(|class| class.name).collect()
+        };
+        let classes = names.into_iter().zip(palette);
+        let class = |(name, [r, g, b, _]): (String, [u8; 4])| LabelClass {
+            name,
+            rgb: [r, g, b],
+        };
+        classes.map(class).collect()
+    }
+
+    /// Says what speaks against the model on the active slide.
+    fn doubt(&mut self) {
+        let slide = self.state.active_pane().slide.clone();
+        let overlay = &self.state.overlay;
+        // Probabilities of one class say nothing of how sure the choice is.
+        let areas = overlay.areas.now.as_ref();
+        let areas = areas.filter(|_| overlay.shown_class.is_none());
+        let doubts = overlay
+            .facts()
+            .zip(slide)
+            .map(|(facts, slide)| super::fit::doubts(facts, slide.source.info(), areas));
+        self.state.overlay.doubts = doubts.unwrap_or_default();
     }
 
     /// Takes in the areas of the active view's field; they may be of where it was a moment ago.
@@ -338,21 +434,25 @@ impl App {
         let areas = &mut overlay.areas;
         let before = areas.now.as_ref().map(|areas| (areas.slide, areas.seen));
         if now.as_ref().map(|areas| (areas.slide, areas.seen)) != before {
-            areas.before_mm2 = None;
+            (areas.before_mm2, areas.slide_before_mm2) = (None, None);
         }
         let known = now.as_ref().filter(|areas| areas.known > ALL_KNOWN);
         if let (None, Some(known), 0) = (&areas.before_mm2, known, overlay.status.waiting) {
             areas.before_mm2 = Some(known.field_mm2.clone());
+            areas.slide_before_mm2 = Some(known.slide_mm2.clone());
         }
-        areas.now = now;
+        let doubted = (slide, overlay.model_hash());
+        let is_new = now != overlay.areas.now || doubted != overlay.doubted;
+        overlay.areas.now = now;
+        if is_new {
+            overlay.doubted = doubted;
+            self.doubt();
+        }
     }
 }
 
-/// The picture is drawn anew at most this often because tiles come.
-const TELL_EVERY: Duration = Duration::from_millis(40);
-
-/// Where the processor draws, every picture takes it from the model.
-const TELL_EVERY_SOFTWARE: Duration = Duration::from_millis(250);
+/// Where maps name the same class, and where not: nothing, and vermilion.
+const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
 const ALL_KNOWN: f64 = 0.999;
@@ -371,17 +471,32 @@ impl PageStore for LayerPages {
     }
 }
 
-fn as_layers(stores: &[(LayerPages, Raster, bool)]) -> Vec<OverlayLayer<'_>> {
-    let mut layers = Vec::with_capacity(stores.len());
-    for (pages, raster, is_provisional) in stores {
-        layers.push(OverlayLayer {
-            key: drawn_key(pages.key),
-            raster: *raster,
-            pages,
-            is_provisional: *is_provisional,
-        });
+/// A layer that a pane's overlay is drawn from.
+pub struct DrawnLayer {
+    /// The overlay pass's name for it.
+    pub key: overlay::LayerKey,
+    /// Where its px lie.
+    pub raster: Raster,
+    /// Its pages.
+    pub pages: Arc<dyn PageStore + Send + Sync>,
+    /// Whether all of it stands in for something else.
+    pub is_provisional: bool,
+}
+
+fn as_layers(drawn: &[DrawnLayer]) -> Vec<OverlayLayer<'_>> {
+    drawn.iter().map(DrawnLayer::layer).collect()
+}
+
+impl DrawnLayer {
+    /// As the passes take it.
+    pub fn layer(&self) -> OverlayLayer<'_> {
+        OverlayLayer {
+            key: self.key,
+            raster: self.raster,
+            pages: self.pages.as_ref(),
+            is_provisional: self.is_provisional,
+        }
     }
-    layers
 }
 
 /// The overlay pass's name for a map.
@@ -389,6 +504,7 @@ fn drawn_key(key: LayerKey) -> overlay::LayerKey {
     let of_slide = match key.analysis {
         Analysis::Plain(scale) => u64::from(scale),
         Analysis::Fused(scale) => 128 + u64::from(scale),
+        Analysis::Agreement(scale) => 64 + u64::from(scale),
     };
     overlay::LayerKey(key.slide << 8 | of_slide)
 }

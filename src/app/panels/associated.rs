@@ -91,8 +91,13 @@ fn texture(ctx: &Context, slide: &OpenedSlide, name: &str, picture: &Arc<Rgba>) 
 /// Drops the textures when the pictures are not on show, whatever the panel does.
 pub fn forget_when_hidden(ctx: &Context, state: &AppState) {
     if !state.associated_revealed || !state.shows(Panel::Associated) {
-        ctx.data_mut(|data| data.remove::<Textures>(textures_id()));
+        forget_textures(ctx);
     }
+}
+
+/// Drops the textures; pictures on show are loaded again.
+pub fn forget_textures(ctx: &Context) {
+    ctx.data_mut(|data| data.remove::<Textures>(textures_id()));
 }
 
 /// The picture for egui: every n-th pixel where it is very large.

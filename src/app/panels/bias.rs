@@ -2,6 +2,7 @@
 
 use egui::{Button, RichText, Slider, Ui};
 
+use super::presets;
 use super::widgets::{fixed_width_label, section_end, section_title};
 use crate::app::command::{Command, Panel};
 use crate::app::overlay::{DialSet, OverlayCommand, OverlayState, ResetTo};
@@ -15,7 +16,7 @@ const BIAS_RANGE: f32 = 6.0;
 const OUTPUT_RANGE: f32 = 4.0;
 
 /// Draws the section.
-pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command>) {
+pub fn show(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
     section_title(ui, "Attention dials", Panel::Bias, out);
     let Some(facts) = state.overlay.facts() else {
         ui.label(RichText::new("Open a model first: every class gets a dial.").weak());
@@ -30,11 +31,12 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
         });
     }
     ui.add_space(4.0);
-    resets(ui, &state.overlay, &mut asked);
+    resets(ui, state, &mut asked, out);
     latency(ui, &state.overlay);
     ui.add_space(6.0);
     output_offsets(ui, facts, &state.overlay, &mut asked);
     out.extend(asked.into_iter().map(Command::Overlay));
+    presets::show(ui, state, facts, fields, out);
     section_end(ui);
 }
 
@@ -81,6 +83,13 @@ fn dial(
     let total = overlay.dials.total(&facts.bias)[class];
     let text = format!("prior {prior:+.2}  learned {learned:+.2}  in use {total:+.2}");
     ui.label(RichText::new(text).small().weak().monospace());
+    let text = slide_area_text(overlay, class);
+    if !text.is_empty() {
+        let hover = "Of all that was analysed of this slide. What is out of view was counted with the \
+                     dials of then.";
+        let label = ui.label(RichText::new(text).small().weak().monospace());
+        label.on_hover_text(hover);
+    }
     ui.add_space(3.0);
 }
 
@@ -128,10 +137,23 @@ fn turn(
 
 /// mm² in the field and since the dials were last put back.
 fn area_text(overlay: &OverlayState, class: usize) -> String {
-    let of = |all: &[f64]| all.get(class).copied();
-    let now = overlay.areas.now.as_ref();
-    let now = now.and_then(|areas| of(&areas.field_mm2));
-    match (now, overlay.areas.before_mm2.as_deref().and_then(of)) {
+    let now = overlay.areas.now.as_ref().map(|areas| &areas.field_mm2);
+    with_change(now, overlay.areas.before_mm2.as_ref(), class)
+}
+
+/// The same of all that was analysed of the slide.
+fn slide_area_text(overlay: &OverlayState, class: usize) -> String {
+    let now = overlay.areas.now.as_ref().map(|areas| &areas.slide_mm2);
+    let text = with_change(now, overlay.areas.slide_before_mm2.as_ref(), class);
+    match text.is_empty() {
+        true => text,
+        false => format!("slide {text}"),
+    }
+}
+
+fn with_change(now: Option<&Vec<f64>>, before: Option<&Vec<f64>>, class: usize) -> String {
+    let of = |all: &Vec<f64>| all.get(class).copied();
+    match (now.and_then(of), before.and_then(of)) {
         (Some(now), Some(before)) => format!("{} mm² ({})", mm2(now), signed_mm2(now - before)),
         (Some(now), None) => format!("{} mm²", mm2(now)),
         _ => String::new(),
@@ -151,46 +173,41 @@ fn signed_mm2(area: f64) -> String {
     format!("{sign}{}", mm2(area.abs()))
 }
 
-fn resets(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
+fn resets(ui: &mut Ui, state: &AppState, asked: &mut Vec<OverlayCommand>, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
-        let (undo, redo) = overlay.dials.history();
+        let (undo, redo) = state.undo_order.history();
         for (text, hover, enabled, command) in [
             (
                 "Undo",
-                "Take the last turn back (Ctrl+Z)",
+                "Take the last step back (Ctrl+Z)",
                 undo,
-                OverlayCommand::Undo,
+                Command::Undo,
             ),
-            (
-                "Redo",
-                "Turn it again (Ctrl+Shift+Z)",
-                redo,
-                OverlayCommand::Redo,
-            ),
+            ("Redo", "Do it again (Ctrl+Shift+Z)", redo, Command::Redo),
+        ] {
+            let button = ui.add_enabled(enabled, Button::new(text));
+            if button.on_hover_text(hover).clicked() {
+                out.push(command);
+            }
+        }
+        for (text, hover, command) in [
             (
                 "Learned",
                 "All dials to what training found",
-                true,
                 OverlayCommand::Reset(ResetTo::Learned, None),
             ),
             (
                 "Prior",
                 "All dials to what training began with",
-                true,
                 OverlayCommand::Reset(ResetTo::Prior, None),
             ),
             (
                 "Zero",
                 "No bias at all",
-                true,
                 OverlayCommand::Reset(ResetTo::Zero, None),
             ),
         ] {
-            if ui
-                .add_enabled(enabled, Button::new(text))
-                .on_hover_text(hover)
-                .clicked()
-            {
+            if ui.button(text).on_hover_text(hover).clicked() {
                 asked.push(command);
             }
         }

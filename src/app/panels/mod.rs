@@ -14,17 +14,24 @@ mod go_to;
 mod icons;
 mod keys_help;
 mod log;
+mod masks;
 mod metadata;
 mod model;
 mod notice;
 mod open_menu;
 mod open_path;
+mod presets;
 mod properties;
+mod review;
 mod scale;
+mod similar;
 mod status;
+mod strokes;
 mod toolbar;
+mod tuning;
 mod widgets;
 
+pub use associated::forget_textures;
 pub use folder_lister::FolderLister;
 pub use go_to::GoToUnit;
 pub use log::LeastLevel;
@@ -70,9 +77,12 @@ pub fn show_dialogs(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mu
 
 /// The right-hand panel; its sections stand in the order in which they are reached for.
 fn show_side(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
-    let sections: [(Panel, widgets::ShowPanel); 5] = [
-        (Panel::Model, model::show),
+    let sections: [(Panel, widgets::ShowPanel); 8] = [
+        (Panel::Review, review::show),
+        (Panel::Similar, similar::show),
+        (Panel::Strokes, strokes::show),
         (Panel::Bias, bias::show),
+        (Panel::Model, model::show),
         (Panel::Display, display::show),
         (Panel::Associated, associated::show),
         (Panel::Metadata, metadata::show),

@@ -2,15 +2,17 @@
 
 use egui::{ComboBox, RichText, Slider, Ui};
 
+use super::masks;
 use super::widgets::{
     choice, clear_marks, cut, fact, fixed_width_label, section_end, section_title,
 };
 use crate::app::command::{Command, Panel};
+use crate::app::file_for::FileFor;
 use crate::app::overlay::{AnalysisMode, OverlayCommand, OverlayState};
 use crate::app::state::{AppState, Fields};
 use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle};
 use crate::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
-use crate::segment::live::MAGNIFICATIONS;
+use crate::segment::live::{Limits, MAGNIFICATIONS};
 
 /// Width of the names of settings, points.
 const NAME_WIDTH: f32 = 76.0;
@@ -36,7 +38,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
     section_title(ui, "Model", Panel::Model, out);
     let overlay = &state.overlay;
     let mut asked = Vec::new();
-    picker(ui, overlay, &mut asked);
+    picker(ui, overlay, &mut asked, out);
     match &overlay.model {
         None => {
             ui.label(
@@ -53,11 +55,19 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
         }
         Some(ModelState::Ready(facts)) => ready(ui, state, facts, &mut asked, out),
     }
+    if state.overlay.facts().is_none() && state.active_pane().slide.is_some() {
+        masks::show(ui, state, out);
+    }
     out.extend(asked.into_iter().map(Command::Overlay));
     section_end(ui);
 }
 
-fn picker(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
+fn picker(
+    ui: &mut Ui,
+    overlay: &OverlayState,
+    asked: &mut Vec<OverlayCommand>,
+    out: &mut Vec<Command>,
+) {
     ui.horizontal(|ui| {
         let label = fixed_width_label(ui, "Model", NAME_WIDTH);
         let shown = overlay
@@ -78,7 +88,7 @@ fn picker(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) 
                 }
             }
             if ui.selectable_label(false, "Weights from a file…").clicked() {
-                asked.push(OverlayCommand::ChooseModel);
+                out.push(Command::Choose(FileFor::Weights));
             }
             if overlay.model.is_some() && ui.selectable_label(false, "None").clicked() {
                 asked.push(OverlayCommand::CloseModel);
@@ -114,6 +124,9 @@ fn ready(
     if let Some(reason) = &overlay.reason {
         ui.label(RichText::new(reason).color(warning));
     }
+    for doubt in &overlay.doubts {
+        ui.label(RichText::new(doubt).small().color(warning));
+    }
     if let Some(failure) = &overlay.status.failure {
         let text = format!("Some tiles could not be analysed: {}", cut(failure, 200));
         ui.label(
@@ -123,6 +136,7 @@ fn ready(
         );
     }
     ui.add_space(4.0);
+    tools(ui, state, out);
     shown(ui, overlay, asked);
     mode(ui, overlay, asked);
     ui.add_space(4.0);
@@ -130,7 +144,68 @@ fn ready(
     ui.add_space(4.0);
     classes(ui, facts, overlay, asked);
     ui.add_space(4.0);
+    masks::show(ui, state, out);
+    ui.add_space(4.0);
+    work(ui, state, out);
+    ui.add_space(4.0);
     card(ui, facts, out);
+}
+
+/// What computes, how fast, how much is waiting, and what is kept.
+fn work(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
+    let (overlay, most) = (&state.overlay, Limits::default());
+    let status = &overlay.status;
+    fact(
+        ui,
+        "Computes",
+        overlay.device_words(state.adapter_is_real),
+        out,
+    );
+    let speed = format!(
+        "{:.1} tiles a second, {} waiting",
+        status.tiles_per_s, status.waiting
+    );
+    fact(ui, "Speed", &speed, out);
+    let kept = |bytes: u64, most: u64| format!("{} of {} MiB", bytes >> 20, most >> 20);
+    let features = kept(status.feature_bytes, most.feature_bytes);
+    fact(ui, "Features", &features, out);
+    fact(
+        ui,
+        "Scores",
+        &kept(status.score_bytes, most.score_bytes),
+        out,
+    );
+}
+
+/// The panels that need a model.
+const TOOLS: [(Panel, &str, &str); 4] = [
+    (Panel::Bias, "Dials", "Turn each class's attention (T)"),
+    (Panel::Strokes, "Strokes", "Paint what you are sure of (B)"),
+    (
+        Panel::Review,
+        "Review",
+        "Where two magnifications, or model and mask, differ (V)",
+    ),
+    (
+        Panel::Similar,
+        "Similar",
+        "Colours of embeddings, and what looks like a spot (C)",
+    ),
+];
+
+fn tools(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        fixed_width_label(ui, "Tools", NAME_WIDTH);
+        ui.spacing_mut().item_spacing.x = 3.0;
+        for (panel, name, hover) in TOOLS {
+            if choice(ui, state.shows(panel), name)
+                .on_hover_text(hover)
+                .clicked()
+            {
+                out.push(Command::Toggle(panel));
+            }
+        }
+    });
 }
 
 fn shown(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
@@ -175,6 +250,10 @@ fn mode(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
                 &hover,
             );
         }
+        let hover = "Linked views, each with the map of its own magnification alone";
+        entry(ui, AnalysisMode::Compare, "Compare", hover);
+        let hover = "Where the finest magnification and one a factor of 4 coarser differ";
+        entry(ui, AnalysisMode::Agreement, "Agreement", hover);
     });
 }
 

@@ -7,6 +7,7 @@ use egui::{Button, Popup, RichText, TextWrapMode, Ui};
 use super::icons::{self, Icon};
 use super::widgets::{cut, keys_for, menu_entry, with_keys};
 use crate::app::command::{Command, Panel};
+use crate::app::file_for::FileFor;
 use crate::app::keys::Action;
 use crate::app::state::{AppState, Fields};
 
@@ -25,7 +26,7 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
     let hover = with_keys(ui.ctx(), "Open a slide", Action::OpenDialog);
     ui.spacing_mut().item_spacing.x = 2.0;
     if ui.button("Open…").on_hover_text(hover).clicked() {
-        out.push(Command::OpenDialog);
+        out.push(Command::Choose(FileFor::Slide(state.active)));
     }
     let more = icons::button(ui, Icon::More, "Recent slides and demos", false);
     let more = more.on_hover_text("Recent slides and demos");
@@ -35,7 +36,11 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
 
 fn entries(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
     let actions = [
-        ("Open a slide…", Action::OpenDialog, Command::OpenDialog),
+        (
+            "Open a slide…",
+            Action::OpenDialog,
+            Command::Choose(FileFor::Slide(state.active)),
+        ),
         (
             "Open by path…",
             Action::Toggle(Panel::OpenPath),

@@ -7,6 +7,7 @@ use egui::{EventFilter, Id, Key, Modifiers, RichText, ScrollArea, TextEdit, Ui};
 use super::folder_lister::{Entry, Listing};
 use super::widgets::dialog;
 use crate::app::command::{Command, Panel};
+use crate::app::file_for::FileFor;
 use crate::app::state::{AppState, Fields};
 
 /// Width of the field, points.
@@ -17,41 +18,40 @@ const ROWS: f32 = 10.0;
 
 /// Draws the dialog when it is shown.
 pub fn show(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
-    dialog(
-        ui,
-        "Open by path",
-        Panel::OpenPath,
-        state,
-        out,
-        |ui, out| {
-            ui.set_width(WIDTH);
-            if let Some(hint) = &fields.path_hint {
-                ui.label(hint);
-            }
-            ui.label(RichText::new("A file, a folder of DICOM files, or phantom:brain. Tab completes, Enter opens.").weak());
-            let keys = DialogKeys::take(ui);
-            let id = field(ui, state, fields);
-            let typed = Typed::new(&fields.path_text);
-            let ctx = ui.ctx().clone();
-            let listing = fields
-                .folders
-                .list(&typed.folder, move || ctx.request_repaint());
-            let candidates = candidates(listing.as_ref(), &typed.start);
-            keys.move_choice(fields, candidates.len());
-            let clicked = list(ui, listing.as_ref(), &candidates, fields, keys.moves());
-            act(
-                ui,
-                &keys,
-                clicked,
-                &typed,
-                &candidates,
-                id,
-                state,
-                fields,
-                out,
-            );
-        },
-    );
+    let looks = fields.path_for.dialog();
+    dialog(ui, looks.title, Panel::OpenPath, state, out, |ui, out| {
+        ui.set_width(WIDTH);
+        if let Some(hint) = &fields.path_hint {
+            ui.label(hint);
+        }
+        let enter = match looks.save_as {
+            Some(_) => "Enter writes",
+            None => "Enter opens",
+        };
+        let text = format!("{} Tab completes, {enter}.", looks.hint);
+        ui.label(RichText::new(text).weak());
+        let keys = DialogKeys::take(ui);
+        let id = field(ui, state, fields);
+        let typed = Typed::new(&fields.path_text);
+        let ctx = ui.ctx().clone();
+        let listing = fields
+            .folders
+            .list(&typed.folder, move || ctx.request_repaint());
+        let candidates = candidates(listing.as_ref(), &typed.start);
+        keys.move_choice(fields, candidates.len());
+        let clicked = list(ui, listing.as_ref(), &candidates, fields, keys.moves());
+        act(
+            ui,
+            &keys,
+            clicked,
+            &typed,
+            &candidates,
+            id,
+            state,
+            fields,
+            out,
+        );
+    });
 }
 
 /// The keys that choose, taken before the text field sees them.
@@ -171,7 +171,8 @@ fn first_folder(state: &AppState) -> String {
 
 fn field(ui: &mut Ui, state: &AppState, fields: &mut Fields) -> Id {
     if fields.focus_dialog && fields.path_text.is_empty() {
-        fields.path_text = first_folder(state);
+        let name = fields.path_for.dialog().save_as.unwrap_or_default();
+        fields.path_text = first_folder(state) + name;
     }
     let before = fields.path_text.clone();
     let filter = EventFilter {
@@ -306,7 +307,21 @@ fn put_cursor_at_end(ui: &Ui, field: Id, text: &str) {
 
 fn open(path: PathBuf, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
     fields.path_hint = None;
-    out.push(Command::Open(state.active, tidy(&path)));
+    let path = tidy(&path);
+    let what = match &fields.path_for {
+        FileFor::Slide(_) => FileFor::Slide(state.active),
+        other => other.clone(),
+    };
+    let replaces = what.dialog().save_as.is_some() && path.exists();
+    if replaces && fields.path_there.as_ref() != Some(&path) {
+        fields.path_hint = Some("That file is there already. Enter once more replaces it.".into());
+        fields.path_there = Some(path);
+        return;
+    }
+    if !matches!(what, FileFor::Slide(_)) {
+        out.push(Command::Toggle(Panel::OpenPath));
+    }
+    out.push(what.command(path));
 }
 
 /// Without the separator at the end, which Tab left there.

@@ -7,28 +7,42 @@ use super::widgets::cut;
 use crate::app::command::Command;
 use crate::app::state::{AppState, Fields};
 use crate::geometry::{Magnification, Mpp, SlidePoint};
-use crate::jobs::live::ComputeDevice;
+use crate::segment::live::Limits;
 
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
 
 /// Below these widths a part is left out, points.
 const ROOM_FOR_ADAPTER: f32 = 940.0;
-const ROOM_FOR_CACHE: f32 = 830.0;
-const ROOM_FOR_PX: f32 = 710.0;
+const ROOM_FOR_PX: f32 = 830.0;
+const ROOM_FOR_CACHE: f32 = 700.0;
+
+/// What an open model takes of the width, points.
+const ROOM_OF_MODEL: f32 = 340.0;
+
+/// Below these widths a part is left out where a model is open, points.
+const ROOM_FOR_SPEED: f32 = 940.0;
+const ROOM_FOR_CLASS: f32 = 850.0;
+const ROOM_FOR_COLOUR: f32 = 750.0;
 
 /// Draws the status bar.
 pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, _: &mut Vec<Command>) {
-    let room = ui.available_width();
+    let (width, has_model) = (ui.available_width(), state.overlay.facts().is_some());
+    let room = width - if has_model { ROOM_OF_MODEL } else { 0.0 };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 10.0;
         magnification(ui, state);
         ui.separator();
         cursor(ui, state, room > ROOM_FOR_PX);
         ui.separator();
-        colour(ui, state.cursor_rgb);
-        ui.separator();
-        live(ui, state);
+        if !has_model || width > ROOM_FOR_COLOUR {
+            colour(ui, state.cursor_rgb);
+            ui.separator();
+        }
+        if has_model {
+            live(ui, state, width);
+            ui.separator();
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             if room > ROOM_FOR_CACHE {
                 cache(ui, state);
@@ -141,49 +155,74 @@ fn colour(ui: &mut Ui, rgb: Option<[u8; 3]>) {
     ui.spacing_mut().item_spacing.x = 10.0;
 }
 
-/// The model's work: class under the pointer, tiles waiting and a second, and on what.
-fn live(ui: &mut Ui, state: &AppState) {
+/// The model's work: class under the pointer, what is waiting, and what computes how fast.
+fn live(ui: &mut Ui, state: &AppState, width: f32) {
     let overlay = &state.overlay;
-    if overlay.facts().is_none() {
-        return;
+    if width > ROOM_FOR_CLASS {
+        let text = class_text(overlay.under_pointer.as_ref());
+        fixed(ui, text, "Class under the pointer, and its probability");
     }
-    let under = match &overlay.under_pointer {
-        Some((class, probability)) => {
-            format!("{:<14} {:>3.0} %", cut(class, 13), probability * 100.0)
-        }
-        None => format!("{:<14} {:>3} %", "–", "–"),
-    };
-    fixed(ui, under, "Class under the pointer, and its probability");
     let status = &overlay.status;
-    let work = match status.waiting {
+    let hover = "Tiles that are still to be analysed of what is seen";
+    fixed(ui, waiting_text(status.waiting), hover);
+    if width > ROOM_FOR_SPEED {
+        let (device, rate) = (
+            overlay.device_words(state.adapter_is_real),
+            rate_text(status.tiles_per_s),
+        );
+        let hover = format!(
+            "The {device} analyses {rate} tiles a second; {} encoded, {} decoded so far",
+            status.encoded, status.decoded,
+        );
+        let name = match overlay.computes_on_card() {
+            true => "GPU",
+            false => "CPU",
+        };
+        fixed(ui, format!("{name} {rate:>5}/s"), &hover);
+    }
+}
+
+fn class_text(under_pointer: Option<&(String, f32)>) -> String {
+    match under_pointer {
+        Some((class, probability)) => {
+            format!("{:<12} {:>3.0} %", cut(class, 11), probability * 100.0)
+        }
+        None => format!("{:<12} {:>3} %", "–", "–"),
+    }
+}
+
+fn waiting_text(waiting: usize) -> String {
+    match waiting {
         0 => format!("{:<11}", "analysed"),
         waiting => format!("{:<11}", format!("{} to do", waiting.min(99_999))),
-    };
-    let device = match overlay.device {
-        Some(ComputeDevice::Wgpu) => "graphics card",
-        _ => "processor",
-    };
-    let hover = format!(
-        "Analysis on the {device}: {:.0} tiles a second, {} encoded, {} decoded; {} MiB of features \
-         and {} MiB of scores kept",
-        status.tiles_per_s,
-        status.encoded,
-        status.decoded,
-        status.feature_bytes / MIB,
-        status.score_bytes / MIB
-    );
-    fixed(ui, work, &hover);
-    ui.separator();
+    }
+}
+
+fn rate_text(per_s: f64) -> String {
+    match per_s < 100.0 {
+        true => format!("{per_s:.1}"),
+        false => format!("{:.0}", per_s.min(9999.0)),
+    }
 }
 
 fn cache(ui: &mut Ui, state: &AppState) {
     let loader = &state.loader;
     let (held, limit) = (loader.cached_bytes / MIB, loader.limit_bytes / MIB);
-    fixed(
-        ui,
-        format!("{held:>4}/{limit:<4} MiB"),
-        "Decoded tiles in memory, and the most that are kept",
+    if state.overlay.facts().is_none() {
+        let hover = "Decoded tiles in memory, and the most that are kept";
+        fixed(ui, format!("{held:>4}/{limit:<4} MiB"), hover);
+        return;
+    }
+    let (status, most) = (&state.overlay.status, Limits::default());
+    let (features, scores) = (status.feature_bytes / MIB, status.score_bytes / MIB);
+    let hover = format!(
+        "In memory: {held} of {limit} MiB of decoded tiles, and of the model's {features} of {} MiB \
+         of features and {scores} of {} MiB of scores",
+        most.feature_bytes / MIB,
+        most.score_bytes / MIB,
     );
+    let text = format!("{held:>4}+{:<4} MiB", features + scores);
+    fixed(ui, text, &hover);
 }
 
 fn progress(ui: &mut Ui, state: &AppState) {
@@ -249,6 +288,10 @@ mod tests {
         assert_eq!(width(position_um(far, mpp)), width(position_um(None, None)));
         assert_eq!(width(position_px(far)), width(position_px(None)));
         assert_eq!(width(tiles_text(0)), width(tiles_text(123_456)));
+        assert_eq!(width(waiting_text(0)), width(waiting_text(1 << 20)));
+        for per_s in [0.0, 9.96, 99.94, 99.96, 1234.5, 1e9] {
+            assert!(width(rate_text(per_s)) <= 5, "{per_s}");
+        }
     }
 
     #[test]

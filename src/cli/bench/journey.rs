@@ -16,10 +16,10 @@ use crate::geometry::{ScreenPoint, ScreenVector, SlidePoint};
 pub const STEPS: usize = 60;
 
 /// Frames over which one step moves.
-const FRAMES_A_STEP: u32 = 8;
+pub(super) const FRAMES_A_STEP: u32 = 8;
 
 /// Pace of the frames.
-const FRAME: Duration = Duration::from_micros(16_667);
+pub(super) const FRAME: Duration = Duration::from_micros(16_667);
 
 /// A picture that is not sharp by then counts as this.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -52,12 +52,15 @@ pub struct JourneyResult {
     pub tiles_per_step: f64,
 }
 
+/// What is measured on the way, ms.
 #[derive(Default)]
-struct Samples {
+pub(super) struct Samples {
     open: Vec<f64>,
     sharp: Vec<f64>,
-    cpu: Vec<f64>,
-    whole: Vec<f64>,
+    /// Of every frame: processor time of the window's thread.
+    pub cpu: Vec<f64>,
+    /// Of every frame: all of it, until the adapter is done.
+    pub whole: Vec<f64>,
     holes: usize,
     tiles: u64,
 }
@@ -99,7 +102,12 @@ pub fn measure(slide: &Path, size_px: [u32; 2], repeats: u32) -> anyhow::Result<
     })
 }
 
-fn open(slide: &Path, size_px: [u32; 2], samples: &mut Samples) -> anyhow::Result<OffScreenWindow> {
+/// A new window with empty caches that shows the slide, sharp.
+pub(super) fn open(
+    slide: &Path,
+    size_px: [u32; 2],
+    samples: &mut Samples,
+) -> anyhow::Result<OffScreenWindow> {
     let options = AppOptions {
         slides: vec![slide.to_path_buf()],
         log: LogBuffer::default(),
@@ -218,7 +226,7 @@ fn place(window: &OffScreenWindow, step: usize) -> SlidePoint {
 }
 
 /// The `q` quantile of `values` by nearest rank; NaN of nothing.
-fn quantile(values: &mut [f64], q: f64) -> f64 {
+pub(super) fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() as f64 * q).ceil() as usize;
     values

@@ -1,9 +1,11 @@
 //! `parfocal bench`: how quickly tiles come and how smoothly the window moves, on this machine;
-//! and `parfocal bench dfa`: modes of the attention bias against each other.
+//! `parfocal bench overlay`: the same with a model at work; and `parfocal bench dfa`: modes of the
+//! attention bias against each other.
 
 mod delivery;
 mod dfa;
 mod journey;
+mod overlay;
 mod report;
 
 use std::path::PathBuf;
@@ -35,6 +37,7 @@ pub struct BenchArgs {
 #[derive(Debug, Subcommand)]
 enum What {
     Dfa(dfa::DfaArgs),
+    Overlay(overlay::OverlayArgs),
 }
 
 fn parse_size(text: &str) -> Result<[u32; 2], String> {
@@ -52,8 +55,10 @@ fn parse_size(text: &str) -> Result<[u32; 2], String> {
 /// # Errors
 /// When a slide can't be opened or there is no graphics adapter.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    if let Some(What::Dfa(args)) = &args.what {
-        return dfa::run(args);
+    match &args.what {
+        Some(What::Dfa(args)) => return dfa::run(args),
+        Some(What::Overlay(args)) => return overlay::run(args),
+        None => {}
     }
     let scratch = tempfile::tempdir()?;
     let mut slides = args.slides.clone();

@@ -1,7 +1,9 @@
 //! `parfocal eval`: what a model is worth.
 
+mod consistency;
 mod dfa;
 mod mad;
+mod similar;
 
 use clap::{Args, Subcommand};
 
@@ -16,6 +18,8 @@ pub struct EvalArgs {
 enum Method {
     Mad(mad::MadArgs),
     Dfa(dfa::DfaArgs),
+    Consistency(consistency::ConsistencyArgs),
+    Similar(similar::SimilarArgs),
 }
 
 /// Evaluates, writes the report and prints it.
@@ -26,5 +30,7 @@ pub fn run(args: &EvalArgs) -> anyhow::Result<()> {
     match &args.method {
         Method::Mad(args) => mad::run(args),
         Method::Dfa(args) => dfa::run(args),
+        Method::Consistency(args) => consistency::run(args),
+        Method::Similar(args) => similar::run(args),
     }
 }

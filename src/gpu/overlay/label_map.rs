@@ -14,7 +14,7 @@ pub const SHADER: &str = concat!(
 );
 
 /// Of texels, in the atlas and in the map.
-pub(super) const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Uint;
+pub(in crate::gpu) const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Uint;
 
 /// The pipeline, for all views.
 pub(super) struct LabelMapPass {

@@ -15,4 +15,5 @@ pub(in crate::gpu) use parts::pages_seen;
 pub use pass::{OverlayCoverage, OverlayRenderer};
 pub use style::{
     OverlayContent, OverlayShape, OverlayStyle, class_palette, default_palette, heat_rgb,
+    outline_rgb,
 };

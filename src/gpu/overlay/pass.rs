@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::geometry::SlideRect;
 use crate::gpu::atlas::{AtlasKind, LayerAtlas, LayerPixels};
 use crate::gpu::buffers::uniform_buffer;
+use crate::gpu::paint_tiles::PageTexture;
 use crate::labels::{PAGE_PX, PageId};
 use crate::tiles::queue::ViewSlot;
 
@@ -219,17 +220,20 @@ impl OverlayRenderer {
     fn upload(&mut self, layer: LayerKey, part: &WantedPart) -> bool {
         let texels = part.page.texels();
         let contents = [OverlayContent::Classes, OverlayContent::Colours];
+        let tag = PageTag {
+            version: part.page.version(),
+            is_full: contents.map(|content| texels.iter().all(|t| content.is_known(*t))),
+        };
+        let (device, queue, key) = (&self.device, &self.queue, (layer, part.source));
+        if let Some(page) = PageTexture::of(&part.page) {
+            return self.atlas.copy(device, queue, key, page, tag).is_some();
+        }
         let pixels = LayerPixels {
             size_px: (PAGE_PX, PAGE_PX),
             bytes: bytemuck::cast_slice(texels),
-            tag: PageTag {
-                version: part.page.version(),
-                is_full: contents.map(|content| texels.iter().all(|t| content.is_known(*t))),
-            },
+            tag,
         };
-        let key = (layer, part.source);
-        let atlas_layer = self.atlas.upload(&self.device, &self.queue, key, &pixels);
-        atlas_layer.is_some()
+        self.atlas.upload(device, queue, key, &pixels).is_some()
     }
 
     fn update(
@@ -282,6 +286,8 @@ mod tests {
     use super::*;
     use crate::geometry::{ScreenSize, SlidePoint, View};
     use crate::gpu::device::Headless;
+    use crate::gpu::paint_tiles::TilePainter;
+    use crate::gpu::read_back::read_texture;
     use crate::labels::{Page, Raster, Texel};
 
     /// Pages of one class, all the same one.
@@ -363,5 +369,68 @@ mod tests {
         );
         let layers = [layer(1, &unknown)];
         assert_eq!(prepare(0, &layers, zero), (4, true), "other versions");
+    }
+
+    #[test]
+    fn pages_on_the_card_are_drawn_before_their_px_are_in_memory() {
+        let gpu = Headless::open().unwrap();
+        let shared = gpu.shared();
+        let format = wgpu::TextureFormat::Rgba8Unorm;
+        let mut renderer = OverlayRenderer::new(gpu.device.clone(), gpu.queue.clone(), format);
+        let painter = TilePainter::<()>::new(&shared, 2).unwrap();
+        // What is painted is class 1; in memory nothing is known.
+        let mut painted = Plain::new(1);
+        let page = Arc::get_mut(&mut painted.0).unwrap();
+        painter.texture_of(page).unwrap();
+        page.fill(vec![Texel::UNKNOWN; (PAGE_PX * PAGE_PX) as usize]);
+        let style = OverlayStyle {
+            palette: vec![[9, 9, 9, 255], [200, 100, 0, 255]],
+            ..OverlayStyle::default()
+        };
+        let view = View {
+            size: ScreenSize::new(128.0, 64.0),
+            ..view()
+        };
+        let layers = [layer(1, &painted)];
+        let input = OverlayInput {
+            view: &view,
+            layers: &layers,
+            before_layers: &[],
+            style: &style,
+        };
+        renderer.begin_frame();
+        let coverage = renderer.prepare(ViewSlot(0), &input, None);
+        assert_eq!(coverage, OverlayCoverage::default());
+        let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: None,
+            size: wgpu::Extent3d {
+                width: 128,
+                height: 64,
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &target.create_view(&Default::default()),
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations::default(),
+                })],
+                ..Default::default()
+            });
+            renderer.paint(ViewSlot(0), &mut pass);
+        }
+        gpu.queue.submit([encoder.finish()]);
+        let px = read_texture(&gpu.device, &gpu.queue, &target);
+        let is_class = |px: &[u8]| px[3] > 0 && px[0] > px[1] && px[1] > px[2];
+        assert!(px.chunks_exact(4).all(is_class), "{:?}", &px[..8]);
     }
 }

@@ -126,9 +126,7 @@ impl OverlayStyle {
             None => [0; 4],
         };
         let line = |code: u8| match self.palette.get(usize::from(code)) {
-            Some([r, g, b, _]) if self.shows(code) => {
-                opaque([*r, *g, *b].map(|v| (f32::from(v) * OUTLINE_LIGHT).round() as u8))
-            }
+            Some([r, g, b, _]) if self.shows(code) => opaque(outline_rgb([*r, *g, *b])),
             _ => [0; 4],
         };
         std::array::from_fn(|n| {
@@ -136,6 +134,11 @@ impl OverlayStyle {
             u32::from_le_bytes(if n < 256 { area(index) } else { line(index) })
         })
     }
+}
+
+/// Colour of the outline of a class that has this colour.
+pub fn outline_rgb(rgb: [u8; 3]) -> [u8; 3] {
+    rgb.map(|value| (f32::from(value) * OUTLINE_LIGHT).round() as u8)
 }
 
 fn opaque([r, g, b]: [u8; 3]) -> [u8; 4] {

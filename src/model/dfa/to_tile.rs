@@ -13,10 +13,10 @@ pub fn to_tile(logits: Tensor<4>, tile_px: usize) -> Tensor<4> {
 }
 
 /// A pixel between two samples: the first, the second, and the second's share, 0–1.
-type Between = (usize, usize, f32);
+pub type Between = (usize, usize, f32);
 
 /// Which of `from` samples each of `to` samples lies between; beyond the edge, on the edge's own.
-fn neighbours(from: usize, to: usize) -> impl Iterator<Item = Between> {
+pub fn neighbours(from: usize, to: usize) -> impl Iterator<Item = Between> {
     let last = from.saturating_sub(1);
     (0..to).map(move |n| {
         let place = ((n as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);

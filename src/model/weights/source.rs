@@ -44,6 +44,17 @@ impl WeightsSource {
         }
     }
 
+    /// The name of shipped weights, or of the file without its folder.
+    pub fn short_name(&self) -> String {
+        match self {
+            Self::File(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+            Self::Shipped(shipped) => shipped.name.to_owned(),
+        }
+    }
+
     /// The file on disk, where there is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -112,6 +123,8 @@ mod tests {
         let named = |name| WeightsSource::named(name, &[shipped]);
         assert!(matches!(named("breast"), WeightsSource::Shipped(_)));
         assert_eq!(named("breast").to_string(), "shipped weights 'breast'");
+        assert_eq!(named("breast").short_name(), "breast");
+        assert_eq!(named("a/b.safetensors").short_name(), "b.safetensors");
         for file in ["./breast", "breast.safetensors", "brain"] {
             assert_eq!(named(file).file(), Some(Path::new(file)));
         }

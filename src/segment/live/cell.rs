@@ -7,9 +7,9 @@ use crate::segment::grid::{TileGrid, TileId};
 use crate::segment::stitch::Piece;
 
 /// What is known of a tile.
-pub enum TileSays<'a> {
+pub enum TileSays<'a, S> {
     /// K × S × S scores, and the stamp of the bias that they were made with.
-    Scores(&'a [f32], u64),
+    Scores(&'a S, u64),
     /// It has no tissue, so it is not asked.
     Nothing,
     /// It can't be read, or the network failed on it.
@@ -17,6 +17,14 @@ pub enum TileSays<'a> {
     /// It was not worked on yet.
     Missing,
 }
+
+impl<S> Clone for TileSays<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for TileSays<'_, S> {}
 
 /// What the tiles with a say on a rectangle make of it.
 pub struct Blend {
@@ -40,7 +48,7 @@ impl Blend {
         window: &[f32],
         classes: usize,
         (x, y): (Range<u32>, Range<u32>),
-        says: impl Fn(TileId) -> TileSays<'a>,
+        says: impl Fn(TileId) -> TileSays<'a, Vec<f32>>,
     ) -> Self {
         let px = x.len() * y.len();
         let mut blend = Self {
@@ -109,19 +117,6 @@ impl Blend {
         }
     }
 
-    /// No tile is known of.
-    pub fn missing(classes: usize, (x, y): (Range<u32>, Range<u32>)) -> Self {
-        Self {
-            classes,
-            sums: vec![0.0; (classes + 1) * x.len() * y.len()],
-            stamp: u64::MAX,
-            is_partial: true,
-            has_failed: false,
-            x,
-            y,
-        }
-    }
-
     /// Columns and rows of the grid's picture.
     pub fn px(&self) -> (Range<u32>, Range<u32>) {
         (self.x.clone(), self.y.clone())
@@ -140,10 +135,6 @@ pub struct LogMap {
     classes: usize,
     /// K values a px; none where no tile was asked.
     px: Vec<Option<Vec<f32>>>,
-    /// The oldest bias that went into it.
-    pub stamp: u64,
-    /// Whether tiles that have a say are missing.
-    pub is_partial: bool,
 }
 
 impl LogMap {
@@ -163,11 +154,25 @@ impl LogMap {
         Self {
             classes: blend.classes,
             px: rows.map(at).collect(),
-            stamp: blend.stamp,
-            is_partial: blend.is_partial,
             x,
             y,
         }
+    }
+
+    /// Values a px.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// At the px in which the middle of a px of a raster `ratio` times as fine lies that begins at
+    /// the same place. `None` where no tile was asked.
+    pub fn under(&self, ratio: f64, (column, row): (u32, u32)) -> Option<&[f32]> {
+        let along = |px: u32, range: &Range<u32>| {
+            let px = ((f64::from(px) + 0.5) / ratio) as u32;
+            (px.clamp(range.start, range.end - 1) - range.start) as usize
+        };
+        let at = along(row, &self.y) * self.x.len() + along(column, &self.x);
+        self.px[at].as_deref()
     }
 
     /// Bilinear between px, at the middle of a px of a raster `ratio` times as fine that begins at
@@ -306,9 +311,10 @@ mod tests {
             spec,
             size_px: (64, 64),
         };
+        let scores = vec![0.5; CLASSES * 32 * 32];
         let says = |tile: TileId| match (tile.column, tile.row) {
-            (0, 0) => TileSays::Scores(&[0.5; CLASSES * 32 * 32], 3),
-            (1, 0) => TileSays::Scores(&[0.5; CLASSES * 32 * 32], 2),
+            (0, 0) => TileSays::Scores(&scores, 3),
+            (1, 0) => TileSays::Scores(&scores, 2),
             (0, 1) => TileSays::Missing,
             (2, 0) => TileSays::Failed,
             _ => TileSays::Nothing,

@@ -1,21 +1,25 @@
 //! The live engine: one small step at a time, newest wish first.
 
+mod features;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::byte_cache::ByteCache;
-use super::cell::{Blend, LogMap, TileSays, asked};
-use super::field::Sheet;
+use super::canvas::{CellPainter, CellWork, OnProcessor, PaintOrder, TileScores};
+use super::cell::asked;
+use super::field::{Sheet, around, px_of, seen_cells};
 use super::layer::{Analysis, LayerKey, MAGNIFICATIONS};
 use super::local_tissue::LocalTissue;
 use super::model::LiveModel;
 use super::pace::TilePace;
-use super::paint::{Painter, write_cell};
 use super::published::{FieldAreas, LiveStatus, Published, SharedLayers};
+use super::said::{CellPx, NearPx, Said, Scores, TileKey};
 use super::wish::{FieldWish, Wish};
 use crate::labels::{LabelPyramid, NO_STAMP, Ranks};
+use crate::segment::agreement::difference_ranks;
 use crate::segment::fusion::Fusion;
 use crate::segment::grid::TileId;
 use crate::segment::model::{ModelError, RgbTile};
@@ -66,23 +70,10 @@ const MOST_LOOKED_AT: usize = 64;
 /// Px of a field whose areas are counted while tiles come: some milliseconds.
 const MOST_PX_COUNTED_OFTEN: u64 = 4 << 20;
 
-/// A tile of a slide at a magnification, by its place in [`MAGNIFICATIONS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct TileKey {
-    slide: u64,
-    scale: u8,
-    tile: TileId,
-}
-
-/// A tile's scores and the stamp of the bias that they were made with.
-struct Scores {
-    stamp: u64,
-    values: Vec<f32>,
-}
-
-/// Works on tiles for the newest wish, and publishes maps.
-pub struct Engine<M: LiveModel> {
+/// Works on tiles for the newest wish, and publishes maps. `P` paints them.
+pub struct Engine<M: LiveModel, P = OnProcessor> {
     model: M,
+    painter: P,
     fusion: Fusion,
     ranks: Ranks,
     fill_um: f64,
@@ -94,14 +85,16 @@ pub struct Engine<M: LiveModel> {
     sheets: HashMap<(u64, u8), Sheet>,
     tissue: HashMap<u64, LocalTissue>,
     features: ByteCache<TileKey, M::Features>,
-    scores: ByteCache<TileKey, Scores>,
+    scores: ByteCache<TileKey, Scores<M::Scores>>,
     queue: VecDeque<TileKey>,
     passes_left: u32,
     pace: TilePace,
     failure: Option<String>,
+    /// Why nothing can be painted any more.
+    broken: Option<String>,
 }
 
-impl<M: LiveModel> Engine<M> {
+impl<M: LiveModel<Scores = Vec<f32>>> Engine<M> {
     /// Nothing asked for yet; maps go to `shared`. `fill_um` as in [`crate::segment::Settings`];
     /// `ranks`: which class stays visible at low power.
     pub fn new(
@@ -112,8 +105,23 @@ impl<M: LiveModel> Engine<M> {
         limits: Limits,
         shared: SharedLayers,
     ) -> Self {
+        Self::painted_by((model, OnProcessor), fusion, ranks, fill_um, limits, shared)
+    }
+}
+
+impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
+    /// As [`Engine::new`], with another painter.
+    pub fn painted_by(
+        (model, painter): (M, P),
+        fusion: Fusion,
+        ranks: Ranks,
+        fill_um: f64,
+        limits: Limits,
+        shared: SharedLayers,
+    ) -> Self {
         Self {
             model,
+            painter,
             fusion,
             ranks,
             fill_um,
@@ -129,7 +137,13 @@ impl<M: LiveModel> Engine<M> {
             passes_left: 0,
             pace: TilePace::default(),
             failure: None,
+            broken: None,
         }
+    }
+
+    /// Why nothing can be worked on any more, such as a graphics card that was lost.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
     }
 
     /// The maps, for those who show them.
@@ -190,7 +204,7 @@ impl<M: LiveModel> Engine<M> {
         counts.then(|| {
             let key = LayerKey {
                 slide: field.slide_id,
-                analysis: field.analysis,
+                analysis: field.analysis.class_map(),
             };
             self.shared.areas(key, &field.seen, &x, &y)
         })?
@@ -218,11 +232,22 @@ impl<M: LiveModel> Engine<M> {
         }
     }
 
+    /// At most one step's work is under way on another device, so that a view that moves is drawn in
+    /// time; none is when a field is done.
     fn end_step(&mut self) -> Step {
-        if self.queue.is_empty() {
+        let is_done = self.queue.is_empty();
+        let settled = self.painter.settle(&self.shared, usize::from(!is_done));
+        self.note(settled);
+        if is_done {
             self.pace.field_done();
         }
         Step::Worked
+    }
+
+    fn note(&mut self, painted: Result<(), ModelError>) {
+        if let Err(error) = painted {
+            self.broken = Some(error.reason);
+        }
     }
 
     /// Lists the tiles of all fields whose cells are not what is asked for, context first: it is
@@ -248,24 +273,16 @@ impl<M: LiveModel> Engine<M> {
 
     /// Cuts the slide for a scale and makes its maps known, where that was not done before.
     fn open_sheet(&mut self, field: &FieldWish, scale: u8) -> Result<(), String> {
-        let key = (field.slide_id, scale);
-        if !self.sheets.contains_key(&key) {
-            let mpp = MAGNIFICATIONS[usize::from(scale)].mpp();
-            let sheet = Sheet::new(field.slide.as_ref(), self.model.tile_px(), mpp);
-            self.sheets
-                .insert(key, sheet.map_err(|error| error.to_string())?);
-        }
+        self.sheet(field.slide.as_ref(), field.slide_id, scale)
+            .map_err(|error| error.to_string())?;
         let (fill_um, slide) = (self.fill_um, &field.slide);
         let tissue = || LocalTissue::new(Arc::clone(slide), fill_um);
         self.tissue.entry(field.slide_id).or_insert_with(tissue);
-        let analysis = match scale == field.analysis.scale() {
-            true => field.analysis,
-            false => Analysis::Plain(scale),
-        };
-        self.publish_layer(LayerKey {
-            slide: field.slide_id,
-            analysis,
-        });
+        let maps = field.analysis.maps().into_iter();
+        for analysis in maps.filter(|map| map.scale() == scale) {
+            let slide = field.slide_id;
+            self.publish_layer(LayerKey { slide, analysis });
+        }
         Ok(())
     }
 
@@ -274,27 +291,32 @@ impl<M: LiveModel> Engine<M> {
             return;
         };
         let (raster, px_mm2) = (sheet.raster, sheet.grid.px_mm2());
+        let (ranks, codes) = match key.analysis {
+            Analysis::Agreement(_) => (difference_ranks(), 2),
+            _ => (self.ranks.clone(), self.model.classes().len()),
+        };
         let mut layers = self.shared.lock();
         layers.entry(key).or_insert_with(|| {
-            let mut pyramid = LabelPyramid::new(raster, self.ranks.clone(), self.limits.page_bytes);
+            let mut pyramid = LabelPyramid::new(raster, ranks, self.limits.page_bytes);
             pyramid.ask_for(self.stamp);
-            Published::new(pyramid, self.model.classes().len(), px_mm2)
+            Published::new(pyramid, codes, px_mm2)
         });
     }
 
     /// The tiles of a field at one scale with a say on a cell that is not what is asked for.
     fn waiting_tiles(&self, field: &FieldWish, scale: u8) -> Vec<TileKey> {
         let of = |scale: u8| self.sheets.get(&(field.slide_id, scale));
-        let (Some(sheet), Some(target)) = (of(scale), of(field.analysis.scale())) else {
+        let Some(sheet) = of(scale) else {
             return Vec::new();
         };
         let Some((x, y)) = sheet.wanted_px(&field.seen, field.center) else {
             return Vec::new();
         };
-        let mut layers = vec![(target, field.analysis)];
-        if scale != field.analysis.scale() {
-            layers.push((sheet, Analysis::Plain(scale)));
-        }
+        let maps = field.analysis.maps().into_iter();
+        let made_of = maps.filter(|map| map.scale() == scale || map.context() == Some(scale));
+        let layers: Vec<(&Sheet, Analysis)> = made_of
+            .filter_map(|map| Some((of(map.scale())?, map)))
+            .collect();
         let stale = self.stale_tiles(field, sheet, &layers);
         let tiles = sheet.tiles(&x, &y, field.center).into_iter();
         tiles
@@ -348,7 +370,7 @@ impl<M: LiveModel> Engine<M> {
     fn next_kept(&mut self) -> Vec<TileKey> {
         let (mut taken, mut shown, mut left) = (Vec::new(), Vec::new(), VecDeque::new());
         while let Some(key) = self.queue.pop_front() {
-            let is_right = |scores: &Scores| scores.stamp == self.stamp;
+            let is_right = |scores: &Scores<M::Scores>| scores.stamp == self.stamp;
             if taken.len() == self.limits.decode_batch {
                 left.push_back(key);
             } else if self.scores.get(&key).is_some_and(is_right) {
@@ -459,7 +481,7 @@ impl<M: LiveModel> Engine<M> {
         match self.decoded(keys) {
             Ok(all) => {
                 for (key, values) in keys.iter().zip(all) {
-                    let bytes = size_of_val(values.as_slice()) as u64;
+                    let bytes = values.bytes();
                     let stamp = self.stamp;
                     self.scores.put(*key, Scores { stamp, values }, bytes);
                 }
@@ -470,7 +492,7 @@ impl<M: LiveModel> Engine<M> {
         }
     }
 
-    fn decoded(&mut self, keys: &[TileKey]) -> Result<Vec<Vec<f32>>, ModelError> {
+    fn decoded(&mut self, keys: &[TileKey]) -> Result<Vec<M::Scores>, ModelError> {
         let kept: Vec<&M::Features> = keys
             .iter()
             .filter_map(|key| self.features.peek(key))
@@ -479,7 +501,7 @@ impl<M: LiveModel> Engine<M> {
         let scores = self
             .model
             .decode(&kept, &self.wish.bias, &self.wish.offsets)?;
-        let all_finite = scores.iter().flatten().all(|score| score.is_finite());
+        let all_finite = scores.iter().all(TileScores::are_finite);
         let reason = match (lost, all_finite) {
             (true, _) => "features were dropped before they were used",
             (_, false) => "it gave scores that are not finite",
@@ -510,12 +532,9 @@ impl<M: LiveModel> Engine<M> {
             }
         }
         let queued: HashSet<TileKey> = self.queue.iter().copied().collect();
-        for (layer, cells) in cells {
-            for cell in cells {
-                if !self.is_waiting(layer, cell, &queued) {
-                    self.show_cell(layer, cell);
-                }
-            }
+        for (layer, mut cells) in cells {
+            cells.retain(|cell| !self.is_waiting(layer, *cell, &queued));
+            self.show_cells(layer, cells.into_iter().collect());
         }
     }
 
@@ -562,132 +581,84 @@ impl<M: LiveModel> Engine<M> {
         let mut all = Vec::new();
         let of_slide = |field: &&FieldWish| field.slide_id == key.slide;
         for field in self.wish.fields.iter().filter(of_slide) {
-            if field.analysis.scale() == key.scale {
-                all.push((of(field.analysis), own()));
-            }
-            if field.analysis.context() == Some(key.scale) {
-                all.push((of(Analysis::Plain(key.scale)), own()));
-                if let Some(fine) = self.sheets.get(&(key.slide, field.analysis.scale())) {
-                    let cells = seen_cells(field, fine, sheet, &kept);
-                    all.push((of(field.analysis), cells));
+            for map in field.analysis.maps() {
+                let finer = self.sheets.get(&(key.slide, map.scale()));
+                match finer {
+                    _ if map.scale() == key.scale => all.push((of(map), own())),
+                    Some(finer) if map.context() == Some(key.scale) => {
+                        all.push((of(map), seen_cells(field, finer, sheet, &kept)));
+                    }
+                    _ => {}
                 }
             }
         }
         all
     }
 
-    fn show_cell(&mut self, layer: LayerKey, cell: (u32, u32)) {
-        let scale = layer.analysis.scale();
-        let Some(sheet) = self.sheets.get(&(layer.slide, scale)) else {
-            return;
+    /// Paints cells of a map.
+    fn show_cells(&mut self, layer: LayerKey, mut cells: Vec<(u32, u32)>) {
+        // By rows, for an order that is the same in every run.
+        cells.sort_unstable_by_key(|(column, row)| (*row, *column));
+        let px = cells
+            .into_iter()
+            .filter_map(|cell| self.cell_px(layer, cell));
+        let px: Vec<CellPx> = px.collect();
+        let said = Said {
+            sheets: &self.sheets,
+            scores: &self.scores,
+            stamp: self.stamp,
         };
+        let work = px.into_iter().filter_map(|px| said.work(layer, px));
+        let work: Vec<CellWork<'_, M::Scores>> = work.collect();
+        let order = PaintOrder {
+            fusion: &self.fusion,
+            classes: self.model.classes().len(),
+            shown_class: self.wish.shown_class,
+            now: self.stamp,
+        };
+        let painted = self.painter.paint(work, order, &self.shared);
+        self.note(painted);
+    }
+
+    /// The px of a cell and of what it is fused or compared with; none where there are none or it
+    /// can't be told which of them lie near tissue.
+    fn cell_px(&mut self, layer: LayerKey, cell: (u32, u32)) -> Option<CellPx> {
+        let (slide, scale) = (layer.slide, layer.analysis.scale());
+        let sheet = self.sheets.get(&(slide, scale))?;
         let (x, y) = sheet.cell(cell);
         if x.is_empty() || y.is_empty() {
-            return;
+            return None;
         }
-        let Some(tissue) = self.tissue.get_mut(&layer.slide) else {
-            return;
-        };
-        let near = match tissue.near_px(sheet.grid.spec.mpp, &x, &y) {
-            Ok(near) => near,
-            Err(error) => {
-                self.failure = Some(error.to_string());
-                return;
-            }
-        };
-        let fine = self.blend(layer.slide, scale, (x.clone(), y.clone()));
         let context = layer.analysis.context().and_then(|scale| {
-            let coarse = self.sheets.get(&(layer.slide, scale))?;
-            let px = around(coarse, sheet, (&x, &y));
-            Some((scale, LogMap::of(&self.blend(layer.slide, scale, px))))
+            let coarse = self.sheets.get(&(slide, scale))?;
+            Some((scale, around(coarse, sheet, (&x, &y))))
         });
-        let painter = Painter {
-            fusion: &self.fusion,
-            fused: matches!(layer.analysis, Analysis::Fused(_)),
-            scale,
-            shown_class: self.wish.shown_class,
-            near: &near,
-        };
-        let (texels, stamp) = painter.paint(&fine, context.as_ref());
-        let place = sheet.place(cell);
-        if let Some(published) = self.shared.lock().get_mut(&layer) {
-            write_cell(published, &place, &texels, stamp, self.stamp);
+        let fine = self.near_px(slide, scale, (x, y));
+        let context = context.map(|(scale, px)| self.near_px(slide, scale, px));
+        match (fine, context.transpose()) {
+            (Ok(fine), Ok(context)) => Some(CellPx {
+                cell,
+                fine,
+                context,
+            }),
+            (Err(error), _) | (_, Err(error)) => {
+                self.failure = Some(error.to_string());
+                None
+            }
         }
     }
 
-    fn blend(&self, slide: u64, scale: u8, px: (Range<u32>, Range<u32>)) -> Blend {
-        let classes = self.model.classes().len();
-        let Some(sheet) = self.sheets.get(&(slide, scale)) else {
-            return Blend::missing(classes, px);
+    fn near_px(
+        &mut self,
+        slide: u64,
+        scale: u8,
+        (x, y): (Range<u32>, Range<u32>),
+    ) -> Result<NearPx, SlideError> {
+        let mpp = MAGNIFICATIONS[usize::from(scale)].mpp();
+        let near = match self.tissue.get_mut(&slide) {
+            Some(tissue) => tissue.near_px(mpp, &x, &y)?,
+            None => Vec::new(),
         };
-        let says = |tile: TileId| {
-            let key = TileKey { slide, scale, tile };
-            if sheet.glass.contains(&tile) {
-                TileSays::Nothing
-            } else if sheet.failure(tile, self.stamp).is_some() {
-                TileSays::Failed
-            } else {
-                let scores = self.scores.peek(&key);
-                scores.map_or(TileSays::Missing, |scores| {
-                    TileSays::Scores(&scores.values, scores.stamp)
-                })
-            }
-        };
-        Blend::of(&sheet.grid, &sheet.window, classes, px, says)
-    }
-}
-
-/// The px of `sheet` under px of another sheet of the same slide, of as fine px or finer, with one px
-/// around them.
-fn px_of(
-    sheet: &Sheet,
-    finer: &Sheet,
-    (x, y): (Range<u32>, Range<u32>),
-) -> (Range<u32>, Range<u32>) {
-    match sheet.grid == finer.grid {
-        true => (x, y),
-        false => around(sheet, finer, (&x, &y)),
-    }
-}
-
-/// The px of a coarser sheet that bilinear interpolation at the px of a finer one reaches.
-fn around(
-    coarse: &Sheet,
-    fine: &Sheet,
-    (x, y): (&Range<u32>, &Range<u32>),
-) -> (Range<u32>, Range<u32>) {
-    let ratio = fine.grid.spec.mpp / coarse.grid.spec.mpp;
-    let along = |px: &Range<u32>, side: u32| {
-        let start = ((f64::from(px.start) + 0.5) * ratio - 0.5).floor().max(0.0) as u32;
-        let end = ((f64::from(px.end) - 0.5) * ratio + 0.5).floor() as u32 + 1;
-        start.min(side - 1)..end.clamp(start.min(side - 1) + 1, side)
-    };
-    (
-        along(x, coarse.grid.size_px.0),
-        along(y, coarse.grid.size_px.1),
-    )
-}
-
-/// The seen cells of a finer sheet over px of a coarser one.
-fn seen_cells(
-    field: &FieldWish,
-    fine: &Sheet,
-    coarse: &Sheet,
-    kept: &(Range<u32>, Range<u32>),
-) -> Vec<(u32, u32)> {
-    let Some((x, y)) = fine.wanted_px(&field.seen, field.center) else {
-        return Vec::new();
-    };
-    let ratio = coarse.grid.spec.mpp / fine.grid.spec.mpp;
-    // One coarse px further on every side: interpolation reaches into the neighbours.
-    let within = |kept: &Range<u32>, wanted: &Range<u32>| {
-        let start = (f64::from(kept.start.saturating_sub(1)) * ratio) as u32;
-        let end = (f64::from(kept.end + 1) * ratio).ceil() as u32;
-        start.clamp(wanted.start, wanted.end)..end.clamp(wanted.start, wanted.end)
-    };
-    let (x, y) = (within(&kept.0, &x), within(&kept.1, &y));
-    match x.is_empty() || y.is_empty() {
-        true => Vec::new(),
-        false => fine.cells(&x, &y),
+        Ok(NearPx { scale, x, y, near })
     }
 }

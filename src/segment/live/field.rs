@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::cell::asked;
+use super::wish::FieldWish;
 use crate::geometry::{SlidePoint, SlideRect};
 use crate::labels::{PAGE_PX, PageId, Raster};
 use crate::segment::grid::{GridError, GridSpec, TileGrid, TileId};
@@ -157,5 +158,60 @@ impl Sheet {
         };
         tiles.sort_by_cached_key(|tile| (away(tile), tile.row, tile.column));
         tiles
+    }
+}
+
+/// The px of `sheet` under px of another sheet of the same slide, of as fine px or finer, with one px
+/// around them.
+pub fn px_of(
+    sheet: &Sheet,
+    finer: &Sheet,
+    (x, y): (Range<u32>, Range<u32>),
+) -> (Range<u32>, Range<u32>) {
+    match sheet.grid == finer.grid {
+        true => (x, y),
+        false => around(sheet, finer, (&x, &y)),
+    }
+}
+
+/// The px of a coarser sheet that bilinear interpolation at the px of a finer one reaches.
+pub fn around(
+    coarse: &Sheet,
+    fine: &Sheet,
+    (x, y): (&Range<u32>, &Range<u32>),
+) -> (Range<u32>, Range<u32>) {
+    let ratio = fine.grid.spec.mpp / coarse.grid.spec.mpp;
+    let along = |px: &Range<u32>, side: u32| {
+        let start = ((f64::from(px.start) + 0.5) * ratio - 0.5).floor().max(0.0) as u32;
+        let end = ((f64::from(px.end) - 0.5) * ratio + 0.5).floor() as u32 + 1;
+        start.min(side - 1)..end.clamp(start.min(side - 1) + 1, side)
+    };
+    (
+        along(x, coarse.grid.size_px.0),
+        along(y, coarse.grid.size_px.1),
+    )
+}
+
+/// The seen cells of a finer sheet over px of a coarser one.
+pub fn seen_cells(
+    field: &FieldWish,
+    fine: &Sheet,
+    coarse: &Sheet,
+    kept: &(Range<u32>, Range<u32>),
+) -> Vec<(u32, u32)> {
+    let Some((x, y)) = fine.wanted_px(&field.seen, field.center) else {
+        return Vec::new();
+    };
+    let ratio = coarse.grid.spec.mpp / fine.grid.spec.mpp;
+    // One coarse px further on every side: interpolation reaches into the neighbours.
+    let within = |kept: &Range<u32>, wanted: &Range<u32>| {
+        let start = (f64::from(kept.start.saturating_sub(1)) * ratio) as u32;
+        let end = (f64::from(kept.end + 1) * ratio).ceil() as u32;
+        start.clamp(wanted.start, wanted.end)..end.clamp(wanted.start, wanted.end)
+    };
+    let (x, y) = (within(&kept.0, &x), within(&kept.1, &y));
+    match x.is_empty() || y.is_empty() {
+        true => Vec::new(),
+        false => fine.cells(&x, &y),
     }
 }

@@ -1,6 +1,7 @@
 //! Which map of which slide.
 
 use crate::geometry::Magnification;
+use crate::segment::fusion::CONTEXT_STEPS;
 use crate::slide::SlideInfo;
 use crate::slide::by_um::{FINER_TOLERANCE, finest_mpp};
 
@@ -33,13 +34,17 @@ pub enum Analysis {
     Plain(u8),
     /// The same, fused with the map one factor-4 step coarser.
     Fused(u8),
+    /// Where that map and the one a factor-4 step coarser name the same class: codes are those of
+    /// [`crate::segment::agreement::difference`], values the divergence of both in bits, and the
+    /// other ones how unsure the less sure of both is.
+    Agreement(u8),
 }
 
 impl Analysis {
     /// Place of its px in [`MAGNIFICATIONS`].
     pub fn scale(self) -> u8 {
         match self {
-            Self::Plain(scale) | Self::Fused(scale) => scale,
+            Self::Plain(scale) | Self::Fused(scale) | Self::Agreement(scale) => scale,
         }
     }
 
@@ -48,28 +53,56 @@ impl Analysis {
         MAGNIFICATIONS[usize::from(self.scale()).min(MAGNIFICATIONS.len() - 1)]
     }
 
-    /// The scale that it is fused with, where there is one: factor 4 is two steps.
+    /// The scale that it is fused or compared with, where there is one: factor 4 is two steps.
     pub fn context(self) -> Option<u8> {
         match self {
-            Self::Fused(scale) => {
-                Some(scale + 2).filter(|at| usize::from(*at) < MAGNIFICATIONS.len())
+            Self::Fused(scale) | Self::Agreement(scale) => {
+                Some(scale + CONTEXT_STEPS).filter(|at| usize::from(*at) < MAGNIFICATIONS.len())
             }
             Self::Plain(_) => None,
         }
     }
+
+    /// All maps that are made for it, itself first: the plain ones that it shows or compares are
+    /// there to be looked at too.
+    pub fn maps(self) -> Vec<Self> {
+        let finer = match self {
+            Self::Agreement(scale) => Some(Self::Plain(scale)),
+            Self::Plain(_) | Self::Fused(_) => None,
+        };
+        let coarser = self.context().map(Self::Plain);
+        [Some(self), finer, coarser].into_iter().flatten().collect()
+    }
+
+    /// The map with classes as codes: itself, or the finer of those that are compared.
+    pub fn class_map(self) -> Self {
+        match self {
+            Self::Agreement(scale) => Self::Plain(scale),
+            Self::Plain(_) | Self::Fused(_) => self,
+        }
+    }
+
+    /// The agreement that there is at some magnifications: of the finest one with a partner a
+    /// factor of 4 coarser, and that one. A 20x slide has that of 20x and 5x.
+    pub fn agreement_of(available: &[Magnification]) -> Option<Self> {
+        let has = |scale: u8| available.contains(&MAGNIFICATIONS[usize::from(scale)]);
+        let scales = 0..MAGNIFICATIONS.len() as u8;
+        let mut agreements = scales.filter(|scale| has(*scale)).map(Self::Agreement);
+        agreements.find(|agreement| agreement.context().is_some_and(has))
+    }
 }
 
 impl std::fmt::Display for Analysis {
-    /// `10x`, or `40x with the context of 10x`.
+    /// `10x`, `40x with the context of 10x`, or `agreement of 40x and 10x`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.magnification())?;
-        match self.context() {
-            Some(scale) => write!(
-                f,
-                " with the context of {}",
-                Self::Plain(scale).magnification()
-            ),
-            None => Ok(()),
+        let own = self.magnification();
+        let other = self
+            .context()
+            .map(|scale| Self::Plain(scale).magnification());
+        match (self, other) {
+            (Self::Agreement(_), Some(other)) => write!(f, "agreement of {own} and {other}"),
+            (Self::Fused(_), Some(other)) => write!(f, "{own} with the context of {other}"),
+            _ => write!(f, "{own}"),
         }
     }
 }
@@ -113,5 +146,34 @@ mod tests {
             "40x with the context of 10x"
         );
         assert_eq!(Analysis::Plain(3).to_string(), "5x");
+    }
+
+    #[test]
+    fn agreement_is_of_the_finest_that_has_a_partner() {
+        let of = |available: &[f64]| {
+            let available: Vec<_> = available.iter().map(|m| Magnification(*m)).collect();
+            Analysis::agreement_of(&available).map(|agreement| agreement.to_string())
+        };
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            of(&[40.0, 20.0, 10.0, 5.0]),
+            text("agreement of 40x and 10x")
+        );
+        assert_eq!(of(&[20.0, 10.0, 5.0]), text("agreement of 20x and 5x"));
+        assert_eq!(of(&[40.0, 20.0, 5.0]), text("agreement of 20x and 5x"));
+        assert_eq!(of(&[10.0, 5.0]), None);
+        assert_eq!(
+            Analysis::Agreement(1).maps(),
+            [
+                Analysis::Agreement(1),
+                Analysis::Plain(1),
+                Analysis::Plain(3)
+            ]
+        );
+        assert_eq!(
+            Analysis::Fused(0).maps(),
+            [Analysis::Fused(0), Analysis::Plain(2)]
+        );
+        assert_eq!(Analysis::Fused(2).maps(), [Analysis::Fused(2)]);
     }
 }

@@ -5,22 +5,32 @@
 //! of work. Tiles, windows and sums are those of a whole slide's label map, so that the overlay is
 //! what `parfocal segment` would write, px by px.
 
-mod byte_cache;
+mod agree;
+#[cfg(test)]
+mod agreement_tests;
+pub(super) mod byte_cache;
+mod canvas;
 mod cell;
 mod engine;
 mod field;
 mod layer;
-mod local_tissue;
+pub(super) mod local_tissue;
 mod model;
 mod pace;
 mod paint;
 mod published;
+mod said;
+mod still;
 #[cfg(test)]
 mod tests;
 mod wish;
 
+pub use canvas::{CellPainter, CellWork, OnProcessor, PaintOrder, Part, TileScores};
+pub use cell::{LogMap, TileSays};
 pub use engine::{Engine, Limits, Step};
+pub use field::{CellPlace, Sheet};
 pub use layer::{Analysis, LayerKey, MAGNIFICATIONS, magnifications_of};
 pub use model::LiveModel;
 pub use published::{FieldAreas, LiveStatus, Published, SharedLayers};
+pub use still::StillField;
 pub use wish::{FieldWish, Wish};

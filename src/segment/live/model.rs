@@ -1,5 +1,6 @@
 //! What a network looks like from the live engine: features that are kept, scores of them.
 
+use super::canvas::TileScores;
 use crate::labels::LabelClass;
 use crate::model::dfa::Features;
 use crate::segment::model::{ModelError, RgbTile};
@@ -11,6 +12,9 @@ use crate::segment::network::Network;
 pub trait LiveModel {
     /// What is kept of a tile.
     type Features;
+
+    /// Its scores under a bias, wherever they are.
+    type Scores: TileScores;
 
     /// Side of the tiles that it takes, px.
     fn tile_px(&self) -> u32;
@@ -34,7 +38,7 @@ pub trait LiveModel {
         kept: &[&Self::Features],
         bias: &[f32],
         offsets: &[f32],
-    ) -> Result<Vec<Vec<f32>>, ModelError>;
+    ) -> Result<Vec<Self::Scores>, ModelError>;
 
     /// Bytes that features take.
     fn bytes(kept: &Self::Features) -> u64;
@@ -42,6 +46,7 @@ pub trait LiveModel {
 
 impl LiveModel for Network {
     type Features = Features;
+    type Scores = Vec<f32>;
 
     fn tile_px(&self) -> u32 {
         self.side_px()

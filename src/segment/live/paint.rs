@@ -2,76 +2,115 @@
 
 use super::cell::{Blend, LogMap};
 use super::field::CellPlace;
-use super::layer::MAGNIFICATIONS;
+use super::layer::{Analysis, MAGNIFICATIONS};
 use super::published::Published;
 use crate::labels::{FAILED, NO_STAMP, NOT_ANALYSED, PAGE_PX, Texel, UNKNOWN};
 use crate::segment::fusion::Fusion;
+
+/// What is known of a rectangle of px of one scale.
+pub struct Ground {
+    /// The scale, by its place in [`MAGNIFICATIONS`].
+    pub scale: u8,
+    /// What its tiles say.
+    pub blend: Blend,
+    /// Which px lie near tissue, rows from the top.
+    pub near: Vec<bool>,
+}
+
+impl Ground {
+    /// The stamp that px made of it deserve: 0 where something is missing.
+    fn stamp(&self) -> u64 {
+        match self.blend.is_partial {
+            true => 0,
+            false => self.blend.stamp,
+        }
+    }
+
+    /// Puts a px's log-probabilities into `logs`; `None` where no tile was asked.
+    pub fn logs(&self, (column, row): (u32, u32), logs: &mut Vec<f32>) -> Option<()> {
+        let at = (column - self.blend.px().0.start) as usize;
+        self.blend.piece().log_probabilities(at, row, logs)
+    }
+
+    /// The same, and the most likely class: by the sums themselves, as label maps of whole slides
+    /// are made.
+    fn class(&self, (column, row): (u32, u32), logs: &mut Vec<f32>) -> Option<u8> {
+        self.logs((column, row), logs)?;
+        let at = (column - self.blend.px().0.start) as usize;
+        let piece = self.blend.piece();
+        first_greatest((0..piece.classes).map(|class| piece.scores(class, row)[at]))
+    }
+}
 
 /// How a cell's px are made.
 pub struct Painter<'a> {
     /// How maps of two scales become one.
     pub fusion: &'a Fusion,
-    /// Whether they are to.
-    pub fused: bool,
-    /// The finer scale, by its place in [`super::MAGNIFICATIONS`].
-    pub scale: u8,
     /// The class whose probability is kept; none: that of the px's own class.
     pub shown_class: Option<usize>,
-    /// Which px lie near tissue, rows from the top.
-    pub near: &'a [bool],
 }
 
 impl Painter<'_> {
-    /// The px of a cell and the stamp that they deserve: 0 where something is missing.
-    pub fn paint(&self, fine: &Blend, context: Option<&(u8, LogMap)>) -> (Vec<Texel>, u64) {
-        let (x, y) = fine.px();
+    /// The px of a cell of a map, of what is known of it at its scale and at that of its context,
+    /// and the stamp that they deserve: 0 where something is missing.
+    pub fn paint(
+        &self,
+        analysis: Analysis,
+        fine: &Ground,
+        coarse: Option<&Ground>,
+    ) -> (Vec<Texel>, u64) {
+        let logs = coarse.map(|coarse| LogMap::of(&coarse.blend));
+        let context = coarse.zip(logs.as_ref());
+        let texels = match (analysis, context) {
+            (Analysis::Plain(_), _) => self.plain(fine),
+            (Analysis::Fused(_), context) => self.fused(fine, context),
+            (Analysis::Agreement(_), Some(context)) => self.agreement(fine, context),
+            (Analysis::Agreement(_), None) => vec![Texel::UNKNOWN; fine.near.len()],
+        };
+        let stamp = coarse.map_or(u64::MAX, Ground::stamp);
+        (texels, stamp.min(fine.stamp()))
+    }
+
+    /// The px of a map of one scale.
+    pub fn plain(&self, ground: &Ground) -> Vec<Texel> {
+        self.texels(ground, |px, logs| ground.class(px, logs))
+    }
+
+    /// The px of a map fused with its context.
+    fn fused(&self, fine: &Ground, context: Option<(&Ground, &LogMap)>) -> Vec<Texel> {
+        self.texels(fine, |px, logs| {
+            fine.logs(px, logs)?;
+            let coarse = context.and_then(|(coarse, map)| {
+                map.at(magnification_ratio(fine.scale, coarse.scale), px)
+            });
+            self.fusion.fuse(fine.scale, logs, coarse.as_deref());
+            first_greatest(logs.iter().copied())
+        })
+    }
+
+    /// `class`: puts a px's log-probabilities into its second argument and gives its class.
+    fn texels(
+        &self,
+        ground: &Ground,
+        class: impl Fn((u32, u32), &mut Vec<f32>) -> Option<u8>,
+    ) -> Vec<Texel> {
+        let (x, y) = ground.blend.px();
         let mut texels = Vec::with_capacity(x.len() * y.len());
         let mut logs = Vec::new();
-        for row in y.clone() {
+        for row in y {
             for column in x.clone() {
-                let near = self.near.get(texels.len()).copied().unwrap_or(true);
-                let code = self.scores(fine, context, (column, row), &mut logs);
+                let near = ground.near.get(texels.len()).copied().unwrap_or(true);
+                let code = class((column, row), &mut logs);
                 texels.push(match code {
                     _ if !near => Texel::of(NOT_ANALYSED),
                     Some(code) => self.texel(code, &logs),
-                    None if fine.has_failed => Texel::of(FAILED),
-                    None if fine.is_partial => Texel::of(UNKNOWN),
+                    None if ground.blend.has_failed => Texel::of(FAILED),
+                    None if ground.blend.is_partial => Texel::of(UNKNOWN),
                     None => Texel::of(NOT_ANALYSED),
                 });
             }
         }
-        let context_stamp = context.map_or(u64::MAX, |(_, map)| map.stamp);
-        let partial = fine.is_partial || context.is_some_and(|(_, map)| map.is_partial);
-        let stamp = match partial {
-            true => 0,
-            false => fine.stamp.min(context_stamp),
-        };
-        (texels, stamp)
-    }
-
-    /// Puts a px's log-probabilities into `logs` and gives the most likely class; `None` where no
-    /// tile was asked.
-    fn scores(
-        &self,
-        fine: &Blend,
-        context: Option<&(u8, LogMap)>,
-        (column, row): (u32, u32),
-        logs: &mut Vec<f32>,
-    ) -> Option<u8> {
-        let (x, _) = fine.px();
-        let piece = fine.piece();
-        piece.log_probabilities((column - x.start) as usize, row, logs)?;
-        if self.fused {
-            let coarse = context.and_then(|(scale, map)| {
-                let ratio = magnification_ratio(self.scale, *scale);
-                map.at(ratio, (column, row))
-            });
-            self.fusion.fuse(self.scale, logs, coarse.as_deref());
-            return first_greatest(logs.iter().copied());
-        }
-        // By the sums themselves, as label maps of whole slides are made.
-        let at = (column - x.start) as usize;
-        first_greatest((0..piece.classes).map(|class| piece.scores(class, row)[at]))
+        texels
     }
 
     fn texel(&self, code: u8, logs: &[f32]) -> Texel {
@@ -79,7 +118,6 @@ impl Painter<'_> {
         let probability = logs.get(shown).map_or(0.0, |log| log.exp());
         let entropy: f32 = logs.iter().map(|log| -log * log.exp()).sum();
         let most = (logs.len().max(2) as f32).ln();
-        let byte = |part: f32| (part.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
         Texel {
             value: byte(probability),
             extra: byte(entropy / most),
@@ -88,8 +126,13 @@ impl Painter<'_> {
     }
 }
 
+/// A part, 0–1, as 0–255.
+pub fn byte(part: f32) -> u8 {
+    (part.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
+}
+
 /// How many times as fine one scale is as another, both by their places in [`MAGNIFICATIONS`].
-fn magnification_ratio(fine: u8, coarse: u8) -> f64 {
+pub fn magnification_ratio(fine: u8, coarse: u8) -> f64 {
     let of = |scale: u8| MAGNIFICATIONS[usize::from(scale)].0;
     of(fine) / of(coarse)
 }
@@ -105,6 +148,13 @@ fn first_greatest(scores: impl Iterator<Item = f32>) -> Option<u8> {
     best.map(|(class, _)| class)
 }
 
+/// Whether px of a stamp are no older than what is there.
+pub fn is_newer(published: &Published, place: &CellPlace, stamp: u64) -> bool {
+    let held = published.pyramid.peek(place.page);
+    let held = held.map(|page| page.stamp(place.block));
+    held.is_none_or(|held| held == NO_STAMP || held <= stamp)
+}
+
 /// Writes a cell into its page unless what is there is newer. `now`: what is asked for, which cells
 /// deserve on which no tile had a say.
 pub fn write_cell(
@@ -115,9 +165,7 @@ pub fn write_cell(
     now: u64,
 ) {
     let stamp = stamp.min(now);
-    let held = published.pyramid.peek(place.page);
-    let held = held.map(|page| page.stamp(place.block));
-    if held.is_some_and(|held| held != NO_STAMP && held > stamp) {
+    if !is_newer(published, place, stamp) {
         return;
     }
     let (x, y) = (&place.x, &place.y);

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::layer::LayerKey;
 use crate::geometry::SlideRect;
-use crate::labels::{FAILED, LabelPyramid, PAGE_PX, Page, PageId, Raster, UNKNOWN};
+use crate::labels::{
+    FAILED, LabelPyramid, PAGE_PX, Page, PageId, Raster, Texel, UNKNOWN, is_class,
+};
 
 /// How far the engine is, for the status bar and the panel.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -81,6 +83,20 @@ impl Published {
         self.counts.insert(id, counts);
     }
 
+    /// Brings the px of a page of any level up to what is drawn already; see [`LabelPyramid::fill`].
+    pub fn fill(&mut self, id: PageId, texels: Vec<Texel>) {
+        if id.level == 0 {
+            let mut counts = vec![0; self.classes];
+            for texel in &texels {
+                if let Some(count) = counts.get_mut(usize::from(texel.code)) {
+                    *count += 1;
+                }
+            }
+            self.counts.insert(id, counts);
+        }
+        self.pyramid.fill(id, texels);
+    }
+
     /// mm² of each class in all that was analysed of the slide.
     pub fn areas_mm2(&self) -> Vec<f64> {
         let mut areas = vec![0.0; self.classes];
@@ -102,10 +118,17 @@ pub struct FieldAreas {
     pub seen: SlideRect,
     /// Of each class in the field, mm².
     pub field_mm2: Vec<f64>,
+    /// Mean value of the px that have a class, 0–1: their class's probability, unless another
+    /// class's is kept. None where there are no such px.
+    pub probability: Option<f64>,
     /// How much of the field was looked at, 0–1.
     pub known: f64,
     /// Of each class in all that was analysed of the slide, mm².
     pub slide_mm2: Vec<f64>,
+}
+
+fn mean_value(sum: u64, px: u64) -> Option<f64> {
+    (px > 0).then(|| sum as f64 / 255.0 / px as f64)
 }
 
 /// What two ranges share; empty where they share nothing.
@@ -159,6 +182,16 @@ impl SharedLayers {
         Some((page, current))
     }
 
+    /// A page; does not count as looked at.
+    pub fn peek(&self, key: LayerKey, id: PageId) -> Option<Arc<Page>> {
+        self.lock().get(&key)?.pyramid.peek(id).cloned()
+    }
+
+    /// What the px of a map are stamped with that are what is asked for now, or with more.
+    pub fn stamp(&self, key: LayerKey) -> Option<u64> {
+        Some(self.lock().get(&key)?.pyramid.stamp())
+    }
+
     /// Areas of a field. Only px of columns `x` and rows `y` of the map are looked at, which are
     /// those that are worked on. Pages are counted after the maps are free again.
     pub fn areas(
@@ -180,7 +213,7 @@ impl SharedLayers {
         let pages: Vec<(PageId, Arc<Page>)> = ids.iter().filter_map(held).collect();
         drop(layers);
         let mut px = vec![0_u32; classes];
-        let mut known = 0_u64;
+        let (mut known, mut values) = (0_u64, 0_u64);
         for (id, page) in &pages {
             let (x, y) = (within(&x, id.col), within(&y, id.row));
             tally(page, &x, &y, &mut px, |count| *count += 1);
@@ -188,6 +221,9 @@ impl SharedLayers {
                 let code = |column: u32| page.texel(column, row).code;
                 let is_known = |column: &u32| ![UNKNOWN, FAILED].contains(&code(*column));
                 known += x.clone().filter(is_known).count() as u64;
+                let of_class = x.clone().map(|column| page.texel(column, row));
+                let of_class = of_class.filter(|texel| is_class(texel.code));
+                values += of_class.map(|texel| u64::from(texel.value)).sum::<u64>();
             }
         }
         let all = seen_x.len() as f64 * seen_y.len() as f64;
@@ -195,9 +231,18 @@ impl SharedLayers {
             slide: key.slide,
             seen: *seen,
             field_mm2: px.iter().map(|px| f64::from(*px) * px_mm2).collect(),
+            probability: mean_value(values, px.iter().map(|px| u64::from(*px)).sum()),
             known: known as f64 / all,
             slide_mm2,
         })
+    }
+
+    /// All pages of a map as they are now; none is copied.
+    pub fn snapshot(&self, key: LayerKey) -> Option<(Raster, HashMap<PageId, Arc<Page>>)> {
+        let layers = self.lock();
+        let pyramid = &layers.get(&key)?.pyramid;
+        let pages = pyramid.pages().map(|(id, page)| (id, Arc::clone(page)));
+        Some((*pyramid.raster(), pages.collect()))
     }
 
     /// Where the px of a map lie.

@@ -23,10 +23,11 @@ const FILL_UM: f64 = 16.0;
 const BREAKS_AT: f32 = 1e6;
 
 /// Colours, with the bias added to the scores: what attention does to them need not be known here.
-struct Biased(ColourModel);
+pub(super) struct Biased(ColourModel);
 
 impl LiveModel for Biased {
     type Features = RgbTile;
+    type Scores = Vec<f32>;
 
     fn tile_px(&self) -> u32 {
         self.0.tile_px
@@ -86,15 +87,15 @@ impl TileModel for Fixed {
     }
 }
 
-fn biased() -> Biased {
+pub(super) fn biased() -> Biased {
     Biased(ColourModel::new(TILE_PX, 4.0))
 }
 
-fn small_slide() -> Arc<dyn SlideSource> {
+pub(super) fn small_slide() -> Arc<dyn SlideSource> {
     Arc::new(Painted::new(1601, 803, Some(0.25), pattern))
 }
 
-fn engine(limits: Limits) -> Engine<Biased> {
+pub(super) fn engine(limits: Limits) -> Engine<Biased> {
     Engine::new(
         biased(),
         Fusion::default(),
@@ -105,14 +106,19 @@ fn engine(limits: Limits) -> Engine<Biased> {
     )
 }
 
-fn rect(x: f64, y: f64, width: f64, height: f64) -> SlideRect {
+pub(super) fn rect(x: f64, y: f64, width: f64, height: f64) -> SlideRect {
     SlideRect::new(
         SlidePoint::new(x, y),
         SlidePoint::new(x + width, y + height),
     )
 }
 
-fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, seen: SlideRect, bias: [f32; 3]) -> Wish {
+pub(super) fn wish(
+    slide: &Arc<dyn SlideSource>,
+    analysis: Analysis,
+    seen: SlideRect,
+    bias: [f32; 3],
+) -> Wish {
     let field = FieldWish {
         slide: Arc::clone(slide),
         slide_id: 7,
@@ -128,7 +134,7 @@ fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, seen: SlideRect, bias:
     }
 }
 
-fn finish<M: LiveModel>(engine: &mut Engine<M>) {
+pub(super) fn finish<M: LiveModel, P: CellPainter<Scores = M::Scores>>(engine: &mut Engine<M, P>) {
     for _ in 0..100_000 {
         if engine.step() == Step::Idle {
             return;
@@ -138,7 +144,7 @@ fn finish<M: LiveModel>(engine: &mut Engine<M>) {
 }
 
 /// All px of a map, as one row after the other.
-fn texels(layers: &SharedLayers, analysis: Analysis) -> Vec<Texel> {
+pub(super) fn texels(layers: &SharedLayers, analysis: Analysis) -> Vec<Texel> {
     let layers = layers.lock();
     let pyramid = &layers[&LayerKey { slide: 7, analysis }].pyramid;
     let (width, height) = pyramid.raster().size_px;
@@ -157,7 +163,7 @@ fn texels(layers: &SharedLayers, analysis: Analysis) -> Vec<Texel> {
         .collect()
 }
 
-fn codes(layers: &SharedLayers, analysis: Analysis) -> Vec<u8> {
+pub(super) fn codes(layers: &SharedLayers, analysis: Analysis) -> Vec<u8> {
     texels(layers, analysis)
         .iter()
         .map(|texel| texel.code)
@@ -165,7 +171,7 @@ fn codes(layers: &SharedLayers, analysis: Analysis) -> Vec<u8> {
 }
 
 /// The whole slide at once, as files are made.
-fn whole(slide: &Arc<dyn SlideSource>, mpp: f64, bias: [f32; 3]) -> Field {
+pub(super) fn whole(slide: &Arc<dyn SlideSource>, mpp: f64, bias: [f32; 3]) -> Field {
     let settings = Settings {
         grid: GridSpec::new(mpp, TILE_PX),
         fill_um: FILL_UM,
@@ -184,7 +190,7 @@ fn whole(slide: &Arc<dyn SlideSource>, mpp: f64, bias: [f32; 3]) -> Field {
 
 const EVERYWHERE: (f64, f64, f64, f64) = (-50.0, -50.0, 2000.0, 2000.0);
 
-fn everywhere() -> SlideRect {
+pub(super) fn everywhere() -> SlideRect {
     let (x, y, width, height) = EVERYWHERE;
     rect(x, y, width, height)
 }

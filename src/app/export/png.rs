@@ -13,16 +13,15 @@ const HEADER_BYTES: usize = 8 + 25;
 const METRE: u8 = 1;
 
 /// What is written beside the pixels.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Provenance {
-    /// Identity of the slide's content.
-    pub slide_hash: String,
     /// Microns that one px of the picture covers, if known.
     pub mpp: Option<f64>,
-    /// What else the picture follows from: keywords of at most 79 characters, and words.
+    /// What the picture follows from: keywords of 1 to 79 ASCII characters, and words.
     pub notes: Vec<(String, String)>,
 }
 
-/// `picture` as an opaque RGB file with the provenance in it: `Software`, `Slide-Hash` and
+/// `picture` as an opaque RGB file with the provenance in it: `Software`, the notes and
 /// `Microns-Per-Pixel` as text, the scale as pixels per metre too.
 ///
 /// # Errors
@@ -51,7 +50,6 @@ pub fn encode(picture: &Rgba, provenance: &Provenance) -> anyhow::Result<Vec<u8>
 fn chunks(provenance: &Provenance) -> Vec<u8> {
     let software = concat!("parfocal ", env!("CARGO_PKG_VERSION"));
     let mut chunks = text_chunk("Software", software);
-    chunks.extend(text_chunk("Slide-Hash", &provenance.slide_hash));
     for (keyword, words) in &provenance.notes {
         chunks.extend(text_chunk(keyword, words));
     }
@@ -65,10 +63,14 @@ fn chunks(provenance: &Provenance) -> Vec<u8> {
     chunks
 }
 
+/// Text as the format has it: plain where it is ASCII, else in UTF-8 with its own kind of chunk.
 fn text_chunk(keyword: &str, text: &str) -> Vec<u8> {
-    // The format's text is Latin-1; all that is written here is ASCII.
-    let text: String = text.chars().filter(char::is_ascii).collect();
-    chunk(*b"tEXt", format!("{keyword}\0{text}").as_bytes())
+    let text = text.replace('\0', "");
+    if text.is_ascii() {
+        return chunk(*b"tEXt", format!("{keyword}\0{text}").as_bytes());
+    }
+    // Not compressed, in no particular language, the keyword not translated.
+    chunk(*b"iTXt", format!("{keyword}\0\0\0\0\0{text}").as_bytes())
 }
 
 fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
@@ -77,6 +79,27 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     checksum.update(&body);
     let length = (data.len() as u32).to_be_bytes();
     [length.as_slice(), &body, &checksum.sum().to_be_bytes()].concat()
+}
+
+/// The texts of a file, for tests.
+#[cfg(test)]
+pub(crate) fn texts(file: &[u8]) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    let mut rest = &file[8..];
+    while rest.len() >= 12 {
+        let length = u32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]) as usize;
+        let (kind, data) = (&rest[4..8], &rest[8..8 + length]);
+        let text = String::from_utf8_lossy(data);
+        if let Some((keyword, text)) = text.split_once('\0') {
+            match kind {
+                b"tEXt" => texts.push((keyword.to_owned(), text.to_owned())),
+                b"iTXt" => texts.push((keyword.to_owned(), text.replacen('\0', "", 4))),
+                _ => {}
+            }
+        }
+        rest = &rest[12 + length..];
+    }
+    texts
 }
 
 #[cfg(test)]
@@ -90,17 +113,28 @@ mod tests {
             height: 1,
             data: vec![1, 2, 3, 255, 4, 5, 6, 255, 7, 8, 9, 255],
         };
+        let notes = [("Slide", "Schöne 図.svs"), ("Model-Hash", "sha256:12\0")];
         let provenance = Provenance {
-            slide_hash: "sha256:00ff".to_owned(),
             mpp: Some(0.5),
-            notes: vec![("Model-Hash".to_owned(), "sha256:12".to_owned())],
+            notes: notes.map(|(a, b)| (a.to_owned(), b.to_owned())).to_vec(),
         };
         let file = encode(&picture, &provenance).unwrap();
         let back = image::load_from_memory(&file).unwrap().into_rgb8();
         assert_eq!(back.into_raw(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         let holds = |wanted: &[u8]| file.windows(wanted.len()).any(|bytes| bytes == wanted);
-        assert!(holds(b"Slide-Hash\0sha256:00ff"));
         assert!(holds(b"Model-Hash\0sha256:12"));
         assert!(holds(b"pHYs\x00\x1e\x84\x80\x00\x1e\x84\x80\x01"));
+        let texts = texts(&file);
+        let text = |keyword: &str| {
+            texts
+                .iter()
+                .find(|(of, _)| of == keyword)
+                .unwrap()
+                .1
+                .clone()
+        };
+        assert_eq!(text("Slide"), "Schöne 図.svs");
+        assert_eq!(text("Microns-Per-Pixel"), "0.5");
+        assert!(text("Software").starts_with("parfocal "));
     }
 }

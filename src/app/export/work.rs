@@ -1,0 +1,217 @@
+//! Exports that the window asks for: drawn and written on threads of their own.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{FieldOverlay, FieldPicture, LegendClasses};
+use crate::app::App;
+use crate::app::masks::Shown;
+use crate::app::overlay::{AnalysisMode, DialSet};
+use crate::app::state::PaneIndex;
+use crate::gpu::overlay::OverlayContent;
+use crate::jobs::live::{LiveModelFacts, ModelChoice};
+use crate::model::shipped::STARTER_NOTICE;
+use crate::segment::embedding::EmbeddingView;
+use crate::segment::export::{MapOrigin, MapSnapshot};
+use crate::segment::live::{Analysis, LayerKey};
+
+/// What is asked of exports; part of [`crate::app::command::Command`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportCommand {
+    /// Write what the active view shows as a picture, with scale bar and legend.
+    Field(PathBuf),
+    /// Write what was analysed of the active slide as a label map.
+    Map(PathBuf),
+}
+
+/// A map that is ready to be written.
+pub struct MapToWrite {
+    /// The slide, with the scale that is used for it.
+    pub slide: crate::slide::SlideInfo,
+    /// The map.
+    pub snapshot: MapSnapshot,
+    /// The model's classes.
+    pub classes: Vec<crate::labels::LabelClass>,
+    /// What it was made by.
+    pub origin: MapOrigin,
+}
+
+impl App {
+    /// Carries out one of these commands.
+    pub(in crate::app) fn apply_export(&mut self, command: ExportCommand) {
+        match command {
+            ExportCommand::Field(path) => match self.field_picture(self.state.active) {
+                Some(picture) => {
+                    let fonts = self.ctx.fonts(|fonts| fonts.discovered_fonts().to_vec());
+                    self.background.draw_field(path, picture, fonts);
+                }
+                None => self.tell("There is no slide to be drawn.".to_owned(), true),
+            },
+            ExportCommand::Map(path) => {
+                self.map_to_write = Some(path);
+                self.follow_export();
+            }
+        }
+    }
+
+    /// Writes the map that was asked for once the model is done with all that it was asked: what is
+    /// written is of one bias.
+    pub(in crate::app) fn follow_export(&mut self) {
+        if self.map_to_write.is_none() {
+            return;
+        }
+        let settled = self
+            .state
+            .overlay
+            .live
+            .as_ref()
+            .map(|live| live.is_settled());
+        match settled {
+            Some(true) if self.wish_is_asked() => {
+                if let Some(path) = self.map_to_write.take() {
+                    self.write_map(&path);
+                }
+            }
+            Some(_) => {}
+            None => {
+                self.map_to_write = None;
+                self.tell("Open a model first: nothing was analysed.".to_owned(), true);
+            }
+        }
+    }
+
+    fn write_map(&mut self, path: &Path) {
+        let active = self.state.active;
+        let found = self.asked_field(active).and_then(|field| {
+            let overlay = &self.state.overlay;
+            let (live, facts) = overlay.live.as_ref().zip(overlay.facts())?;
+            let analysis = field.analysis.class_map();
+            let key = LayerKey {
+                slide: field.slide_id,
+                analysis,
+            };
+            Some(MapToWrite {
+                slide: field.slide.info().clone(),
+                snapshot: MapSnapshot::of(live.layers(), key)?,
+                classes: overlay.model_classes(),
+                origin: self.origin(facts, analysis),
+            })
+        });
+        match found {
+            Some(map) => self.background.write_map(path.to_owned(), map),
+            None => self.tell("Nothing of this view was analysed.".to_owned(), true),
+        }
+    }
+
+    fn origin(&self, facts: &LiveModelFacts, analysis: Analysis) -> MapOrigin {
+        let dials = &self.state.overlay.dials;
+        let mut bias = facts.bias.clone();
+        let names = bias.classes().to_vec();
+        for (name, value) in names.iter().zip(dials.values(DialSet::Bias)) {
+            if let Err(error) = bias.set_offset(name, *value) {
+                tracing::error!("{error}");
+            }
+        }
+        MapOrigin {
+            model: name_of(&facts.choice),
+            decoder_sha256: facts.sha256.clone(),
+            encoder_sha256: facts.card.encoder_sha256.clone(),
+            bias,
+            output_offsets: dials.values(DialSet::Output).to_vec(),
+            analysis,
+        }
+    }
+
+    fn field_picture(&self, pane: PaneIndex) -> Option<FieldPicture> {
+        let slide = self.state.pane(pane).slide.as_ref()?;
+        Some(FieldPicture {
+            slide: self.scaled_source(slide),
+            mpp: self.state.mpp(pane),
+            view: *self.state.view(pane)?,
+            px_per_pt: self.ctx.pixels_per_point(),
+            enlarged: 1,
+            display: self.state.display,
+            overlay: self.field_overlay(pane),
+            scale_bar: true,
+            legend: LegendClasses::InPicture,
+            created: Some(SystemTime::now()),
+        })
+    }
+
+    fn field_overlay(&self, pane: PaneIndex) -> Option<FieldOverlay> {
+        let overlay = &self.state.overlay;
+        let layers = self.drawn_layers(pane);
+        if layers.is_empty() || !overlay.is_drawn() {
+            return None;
+        }
+        let style = self.drawn_style();
+        let is_mask = self.state.masks.shown == Shown::Mask;
+        let facts = overlay.facts().filter(|_| !is_mask);
+        let analysis = self.asked_field(pane).map(|field| field.analysis);
+        let is_starter = facts.is_some_and(|f| matches!(f.choice, ModelChoice::Shipped(_)));
+        Some(FieldOverlay {
+            before_layers: self.swiped_layers(pane),
+            what: self.what_is_drawn(pane),
+            heat: self.heat(style.content),
+            classes: self.drawn_classes(),
+            notices: is_starter
+                .then(|| STARTER_NOTICE.to_owned())
+                .into_iter()
+                .collect(),
+            origin: facts
+                .zip(analysis)
+                .map(|(facts, analysis)| self.origin(facts, analysis)),
+            notes: Vec::new(),
+            layers,
+            style,
+        })
+    }
+
+    /// What the overlay is, in a few words.
+    fn what_is_drawn(&self, pane: PaneIndex) -> String {
+        let (overlay, masks) = (&self.state.overlay, &self.state.masks);
+        let model = overlay
+            .facts()
+            .map(|facts| name_of(&facts.choice))
+            .unwrap_or_default();
+        let mask = masks
+            .open
+            .as_ref()
+            .map(|mask| mask.name.clone())
+            .unwrap_or_default();
+        match (self.state.similar.shown, masks.shown) {
+            (Some(EmbeddingView::Colours), _) => format!("{model}: colours of embeddings"),
+            (Some(EmbeddingView::Likeness), _) => format!("{model}: likeness to a spot"),
+            (None, Shown::Mask) => mask,
+            (None, Shown::Difference) => format!("where {model} and {mask} differ"),
+            (None, Shown::Model) => match self.asked_field(pane) {
+                Some(field) => format!("{model}, {}", field.analysis),
+                None => model,
+            },
+        }
+    }
+
+    fn heat(&self, content: OverlayContent) -> Option<String> {
+        let overlay = &self.state.overlay;
+        let is_agreement = overlay.mode == AnalysisMode::Agreement;
+        let text = match content {
+            _ if self.state.similar.shown == Some(EmbeddingView::Likeness) => "cosine, -1 to 1",
+            OverlayContent::Value if is_agreement => "divergence, bits",
+            OverlayContent::Value => "probability",
+            OverlayContent::Extra if is_agreement => "unsure",
+            OverlayContent::Extra => "entropy",
+            OverlayContent::Classes | OverlayContent::Colours => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+fn name_of(choice: &ModelChoice) -> String {
+    match choice {
+        ModelChoice::Shipped(name) => (*name).to_owned(),
+        ModelChoice::File(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            name.to_string_lossy().into_owned()
+        }
+    }
+}
