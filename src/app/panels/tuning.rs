@@ -77,7 +77,7 @@ fn done(ui: &mut Ui, facts: &LiveModelFacts, outcome: &TuneOutcome, asked: &mut 
         _ => "No score: a class has a single stroke, so that none could be held out.".to_owned(),
     };
     ui.label(RichText::new(text).small());
-    for (class, bias) in facts.card.classes.iter().zip(&outcome.bias) {
+    for (class, bias) in facts.card.classes.iter().zip(&outcome.dials) {
         let text = format!("{bias:+.2}  {}", class.name);
         ui.label(RichText::new(text).small().monospace());
     }
