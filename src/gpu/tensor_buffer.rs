@@ -51,7 +51,7 @@ pub(super) fn root_cause(text: &str) -> &str {
 }
 
 /// burn's device on the window's own. The first call for a device makes burn known to it; from then
-/// on errors that no error scope catches are told as [`tell_of_errors`] says.
+/// on errors that no error scope catches are told as `tell_of_errors` says.
 ///
 /// # Errors
 /// When the device lacks what burn needs.

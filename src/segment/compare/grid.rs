@@ -31,7 +31,7 @@ pub struct FieldGrid {
 
 impl FieldGrid {
     /// The px in a field of the finer of two rasters, or of the first coarser level of it that has
-    /// no more of them than [`MOST_PX`]. `None` where there are none.
+    /// no more of them than `MOST_PX`. `None` where there are none.
     pub fn over(rasters: [Raster; 2], field: &SlideRect, mpp: Mpp) -> Option<Self> {
         let [first, second] = rasters;
         let finer = match area(&first) <= area(&second) {
