@@ -4,9 +4,11 @@
 //! Slide space is level-0 pixels in `f64` everywhere: a slide may be 300,000 px wide, where an
 //! `f32` is already wrong by a thirtieth of a pixel, and by far more once it is transformed.
 
+mod distance;
 mod scale_bar;
 mod view;
 
+pub use distance::ColumnDistances;
 pub use scale_bar::ScaleBar;
 pub use view::View;
 

@@ -7,6 +7,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use parfocal::app::camera::Camera;
 use parfocal::app::command::{CameraMove, Command, Layout, Panel};
+use parfocal::app::export::{ExportCommand, Writing};
 use parfocal::app::file_for::FileFor;
 use parfocal::app::log::LogBuffer;
 use parfocal::app::marks::{DialPreset, MarkCommand};
@@ -117,6 +118,7 @@ fn window(mpp: Option<f64>, shown: &[Panel]) -> Window {
         shown: HashSet::from_iter(shown.iter().copied()),
         associated_revealed: false,
         notice: None,
+        writing: Vec::new(),
         loader: LoaderStatus::default(),
         adapter: None,
         adapter_is_real: false,
@@ -650,4 +652,22 @@ fn the_status_bar_says_what_computes_how_fast_and_what_is_kept() {
             assert!(says("CPU  12.3/s") && says("100+312  MiB"), "{width}");
         }
     }
+}
+
+#[test]
+fn files_that_are_written_say_how_far_they_are_and_can_be_stopped() {
+    let mut window = window(Some(0.25), &[]);
+    let map = std::path::Path::new("folder/map.tif");
+    let [counted, waiting] =
+        [map, "field.png".as_ref()].map(|path| Arc::new(Writing::new(path.into(), "drawing")));
+    counted.begin();
+    assert!(counted.tell(3, 4).is_continue());
+    window.state.writing = vec![counted, waiting];
+    let mut harness = harness(1100.0, window);
+    harness.get_by_label_contains("map.tif: 75 %");
+    harness.get_by_label_contains("field.png: drawing");
+    harness.get_all_by_label("Stop").next().unwrap().click();
+    harness.run_steps(3);
+    let stop = Command::Export(ExportCommand::Stop(map.to_owned()));
+    assert_eq!(harness.state().commands, [stop]);
 }

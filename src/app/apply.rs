@@ -96,6 +96,12 @@ impl App {
                 result,
             } => self.mask_opened(&path, slide, result),
             Event::Written { path, result } => self.written(&path, result),
+            Event::Exported { writing, result } => {
+                self.end_writing(&writing);
+                if !writing.is_stopped() || result.is_ok() {
+                    self.written(writing.path(), result);
+                }
+            }
             Event::Associated {
                 slide,
                 name,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use egui::Ui;
 
 use crate::geometry::{SlidePoint, View};
-use crate::gpu::{SceneInput, SlideRenderer};
+use crate::gpu::{SceneInput, SlideRenderer, UploadBudget};
 use crate::slide::Rgba;
 use crate::tiles::{TileKey, TilePyramid, plan};
 
@@ -100,21 +100,22 @@ impl App {
         }
         self.move_cameras(ui, &areas);
         self.state.cursor_rgb = self.colour_under_pointer();
+        let mut budget = UploadBudget::of_frame();
         if let Some(renderer) = self.renderer.clone() {
             let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
             renderer.begin_frame();
             for area in &areas {
-                self.prepare(&mut renderer, area.index);
+                self.prepare(&mut renderer, area.index, &mut budget);
             }
         }
-        self.show_overlay(ui, &areas);
+        self.show_overlay(ui, &areas, budget.for_overlays());
         for area in &areas {
             self.draw_pane(ui, area, commands);
         }
     }
 
     /// Asks the model for what is seen now and prepares its overlay.
-    fn show_overlay(&mut self, ui: &Ui, areas: &[PaneArea]) {
+    fn show_overlay(&mut self, ui: &Ui, areas: &[PaneArea], mut budget: UploadBudget) {
         let typing = ui.ctx().egui_wants_keyboard_input();
         let held = ui.input(|input| input.key_down(keys::PEEK));
         self.state.overlay.peeking = held && !typing;
@@ -125,7 +126,7 @@ impl App {
             let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
             renderer.begin_frame();
             for area in areas {
-                self.prepare_overlay(&mut renderer, area.index);
+                self.prepare_overlay(&mut renderer, area.index, &mut budget);
             }
         }
     }
@@ -156,7 +157,12 @@ impl App {
     }
 
     /// Asks the readers for what the pane needs and builds its scene.
-    fn prepare(&mut self, renderer: &mut SlideRenderer, index: PaneIndex) {
+    fn prepare(
+        &mut self,
+        renderer: &mut SlideRenderer,
+        index: PaneIndex,
+        budget: &mut UploadBudget,
+    ) {
         let pane = self.state.pane(index);
         let (Some(slide), Some(camera)) = (pane.slide.clone(), pane.camera.as_ref()) else {
             return;
@@ -171,7 +177,7 @@ impl App {
             store: &self.loader,
             display: &self.state.display,
         };
-        let coverage = renderer.prepare(index.slot(), &input, SlideRenderer::frame_budget());
+        let coverage = renderer.prepare(index.slot(), &input, budget);
         if coverage.more_to_upload {
             self.ctx.request_repaint();
         }

@@ -91,7 +91,7 @@ pub struct App {
     asked_embeddings: Option<EmbeddingWish>,
     background: Background,
     /// Where a map is to be written once the model is done.
-    map_to_write: Option<std::path::PathBuf>,
+    map_to_write: Option<Arc<export::Writing>>,
     /// Layers of the overlay pass that are no maps of the model's, so far.
     layers_named: u64,
     saver: Option<Saver>,

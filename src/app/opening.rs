@@ -1,6 +1,5 @@
 //! Opening slides without holding up the window.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use crate::slide::argument::open_argument;
 use crate::slide::{Rgba, SlideHash, SlideSource};
 use crate::tiles::TilePyramid;
 
-use super::export::{FieldPicture, MapToWrite};
+use super::export::{FieldPicture, MapToWrite, Writing};
 use super::file_for::FileFor;
 use super::marks::DialPreset;
 use super::state::PaneIndex;
@@ -62,6 +61,13 @@ pub enum Event {
         slide: SlideHash,
         /// The mask.
         result: Result<MaskFile, String>,
+    },
+    /// A file of [`Writing`] is written, or why not.
+    Exported {
+        /// The file.
+        writing: Arc<Writing>,
+        /// What there is to say of it, or why it was not.
+        result: Result<String, String>,
     },
     /// A file was written, or why not.
     Written {
@@ -178,24 +184,33 @@ impl Background {
     }
 
     /// Draws a picture and writes it.
-    pub fn draw_field(&self, path: PathBuf, picture: FieldPicture, fonts: Vec<egui::FontInsert>) {
+    pub fn draw_field(
+        &self,
+        writing: Arc<Writing>,
+        picture: FieldPicture,
+        fonts: Vec<egui::FontInsert>,
+    ) {
         self.start("exporter", move || {
             let drawn = Offscreen::open().and_then(|mut gpu| picture.png(&mut gpu, &fonts));
             let written = drawn.map_err(|error| format!("{error:#}")).and_then(|png| {
-                let written = files::write_whole(&path, &png.bytes);
+                if writing.is_stopped() {
+                    return Err("it was stopped".to_owned());
+                }
+                let written = files::write_whole(writing.path(), &png.bytes);
                 written
                     .map_err(|error| error.to_string())
                     .map(|()| png.warnings)
             });
-            Event::Written {
-                path,
+            Event::Exported {
+                writing,
                 result: written.map(|warnings| warnings.join("\n")),
             }
         });
     }
 
     /// Writes a map.
-    pub fn write_map(&self, path: PathBuf, map: MapToWrite) {
+    pub fn write_map(&self, writing: Arc<Writing>, map: MapToWrite) {
+        let ctx = self.ctx.clone();
         self.start("exporter", move || {
             let subject = MaskSubject {
                 slide: &map.slide,
@@ -203,10 +218,15 @@ impl Background {
                 classes: &map.classes,
                 origin: &map.origin,
             };
-            let written = write_mask(&subject, &path, true, &mut |_, _| ControlFlow::Continue(()));
+            writing.begin();
+            let mut progress = |done, total| {
+                ctx.request_repaint();
+                writing.tell(done, total)
+            };
+            let written = write_mask(&subject, writing.path(), true, &mut progress);
             let result = written.map(|report| report.summary());
-            Event::Written {
-                path,
+            Event::Exported {
+                writing,
                 result: result.map_err(|error| error.to_string()),
             }
         });

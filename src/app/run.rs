@@ -135,6 +135,7 @@ impl App {
             shown,
             associated_revealed: false,
             notice,
+            writing: Vec::new(),
             loader: LoaderStatus::default(),
             adapter: None,
             adapter_is_real: false,

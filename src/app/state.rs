@@ -13,6 +13,7 @@ use crate::tiles::{LoaderStatus, SlideId, TilePyramid};
 
 use super::camera::Camera;
 use super::command::{Layout, Panel};
+use super::export::Writing;
 use super::file_for::FileFor;
 use super::marks::Marks;
 use super::masks::Masks;
@@ -148,6 +149,8 @@ pub struct AppState {
     pub associated_revealed: bool,
     /// What a person should know now.
     pub notice: Option<Notice>,
+    /// Files that are being written.
+    pub writing: Vec<Arc<Writing>>,
     /// How far the readers are.
     pub loader: LoaderStatus,
     /// The graphics adapter in words; `None` without one.

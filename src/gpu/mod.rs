@@ -18,6 +18,7 @@ mod read_picture;
 pub mod scene;
 pub mod slide_pass;
 pub mod tensor_buffer;
+mod upload_budget;
 
 pub use colour::{ColourTable, DisplayAdjust, StainView};
 pub use device_watch::DeviceWatch;
@@ -25,3 +26,4 @@ pub use overlay::{OverlayInput, OverlayRenderer, OverlayStyle};
 pub use read_picture::read_picture;
 pub use scene::{SceneInput, TileStore};
 pub use slide_pass::{Coverage, SlideRenderer};
+pub use upload_budget::UploadBudget;

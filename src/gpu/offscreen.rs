@@ -17,7 +17,7 @@ use super::overlay::pages_seen;
 use super::read_picture::read_picture;
 use super::{
     ColourTable, DisplayAdjust, OverlayInput, OverlayRenderer, OverlayStyle, SceneInput,
-    SlideRenderer, TileStore,
+    SlideRenderer, TileStore, UploadBudget,
 };
 
 /// The format of off-screen pictures: the one that egui prefers for windows.
@@ -252,7 +252,9 @@ impl Offscreen {
             style: &style,
             ..*overlay
         };
-        let coverage = self.overlay.prepare(ViewSlot(0), &input, None);
+        let coverage = self
+            .overlay
+            .prepare(ViewSlot(0), &input, &mut UploadBudget::unlimited());
         ensure!(
             coverage.missing == 0,
             "the graphics device has no room for {} pages of the overlay",
@@ -278,7 +280,9 @@ impl Offscreen {
             display: subject.display,
         };
         self.renderer.begin_frame();
-        let coverage = self.renderer.prepare(ViewSlot(0), &input, None);
+        let coverage = self
+            .renderer
+            .prepare(ViewSlot(0), &input, &mut UploadBudget::unlimited());
         ensure!(
             coverage.missing == 0,
             "the graphics device has no room for {} tiles",

@@ -1,17 +1,16 @@
 //! The pass that draws a slide's tiles, and the buffers it keeps for each view.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use crate::tiles::queue::ViewSlot;
 use crate::tiles::{SlideId, TILE_PX, TileKey};
 
-use super::DisplayAdjust;
 use super::atlas::{AtlasKind, LayerAtlas, LayerPixels};
 use super::buffers::{GrowingBuffer, uniform_buffer};
 use super::colour::{ColourTable, TABLE_SIDE};
 use super::pipelines::{ColourSteps, Pipelines};
 use super::scene::{Draw, Scene, SceneInput, Uniforms};
+use super::{DisplayAdjust, UploadBudget};
 
 /// The shader, with the shared parts that WGSL itself can't include.
 pub const SHADER: &str = concat!(
@@ -19,9 +18,6 @@ pub const SHADER: &str = concat!(
     include_str!("../../shaders/shared/colour.wgsl"),
     include_str!("../../shaders/slide.wgsl"),
 );
-
-/// Longest that one frame may spend on copying tiles towards the GPU: the window never waits.
-const UPLOAD_BUDGET: Duration = Duration::from_micros(1500);
 
 /// Tiles in GPU memory: 64 MiB to begin with, at most 512 MiB, enough for two views on two 4K screens.
 const ATLAS: AtlasKind = AtlasKind {
@@ -119,12 +115,12 @@ impl SlideRenderer {
     }
 
     /// Copies tiles that have come, and builds what `paint` will draw for `slot`.
-    /// `budget` limits the time spent on copying; `None` copies all.
+    /// Copies take from `budget`, and end with it.
     pub fn prepare(
         &mut self,
         slot: ViewSlot,
         input: &SceneInput<'_>,
-        budget: Option<Duration>,
+        budget: &mut UploadBudget,
     ) -> Coverage {
         let more_to_upload = self.upload(input, budget);
         let profile_side = self
@@ -143,11 +139,6 @@ impl SlideRenderer {
         }
     }
 
-    /// The budget for a frame of a window.
-    pub fn frame_budget() -> Option<Duration> {
-        Some(UPLOAD_BUDGET)
-    }
-
     /// Draws what was prepared for `slot` into the pass's present viewport.
     pub fn paint(&self, slot: ViewSlot, pass: &mut wgpu::RenderPass<'_>) {
         let Some(view) = self.views.get(&slot) else {
@@ -162,8 +153,7 @@ impl SlideRenderer {
         }
     }
 
-    fn upload(&mut self, input: &SceneInput<'_>, budget: Option<Duration>) -> bool {
-        let start = Instant::now();
+    fn upload(&mut self, input: &SceneInput<'_>, budget: &mut UploadBudget) -> bool {
         for key in &input.plan.wanted {
             if self.atlas.touch(key).is_some() {
                 continue;
@@ -171,7 +161,7 @@ impl SlideRenderer {
             let Some(tile) = input.store.tile(key) else {
                 continue;
             };
-            if budget.is_some_and(|budget| start.elapsed() >= budget) {
+            if budget.is_spent() {
                 return true;
             }
             let pixels = LayerPixels {
@@ -179,11 +169,9 @@ impl SlideRenderer {
                 bytes: &tile.data,
                 tag: (),
             };
-            if self
-                .atlas
-                .upload(&self.device, &self.queue, *key, &pixels)
-                .is_none()
-            {
+            let (device, queue) = (&self.device, &self.queue);
+            let copied = budget.spend(|| self.atlas.upload(device, queue, *key, &pixels));
+            if copied.is_none() {
                 return false;
             }
         }

@@ -43,6 +43,28 @@ pub enum ModelChoice {
     File(PathBuf),
 }
 
+impl ModelChoice {
+    /// The shipped model called `name`, else the decoder's weights file of that name.
+    pub fn named(name: &str) -> Self {
+        match WeightsSource::named(name, &shipped::decoders()) {
+            WeightsSource::Shipped(shipped) => Self::Shipped(shipped.name),
+            WeightsSource::File(path) => Self::File(path),
+        }
+    }
+
+    /// What it is called on screen: its name, or that of its file without the folder.
+    pub fn short_name(&self) -> String {
+        self.source().short_name()
+    }
+
+    fn source(&self) -> WeightsSource {
+        match self {
+            Self::Shipped(name) => WeightsSource::named(name, &shipped::decoders()),
+            Self::File(path) => WeightsSource::File(path.clone()),
+        }
+    }
+}
+
 /// What computes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComputeDevice {
@@ -350,16 +372,12 @@ fn embedder(model: &ReadyModel, shared: &Shared) -> EmbeddingEngine<Network> {
 }
 
 fn open(choice: &ModelChoice, device: &ComputeDevice) -> Result<ReadyModel, String> {
-    let source = match choice {
-        ModelChoice::Shipped(name) => WeightsSource::named(name, &shipped::decoders()),
-        ModelChoice::File(path) => WeightsSource::File(path.clone()),
-    };
     let device = match device {
         ComputeDevice::Processor => Device::flex(),
         ComputeDevice::Wgpu => Device::wgpu(DeviceKind::DefaultDevice),
         ComputeDevice::Window(window) => burn_device(window).map_err(|error| error.to_string())?,
     };
-    ReadyModel::open(&source, None, None, &device).map_err(|error| error.to_string())
+    ReadyModel::open(&choice.source(), None, None, &device).map_err(|error| error.to_string())
 }
 
 /// The engine as the window runs it: maps go to `layers`.
@@ -437,6 +455,8 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
 ) -> Result<(), String> {
     let mut idle = true;
     let mut told = Instant::now();
+    // Whether nothing was told yet of what was asked for last.
+    let mut unanswered = false;
     loop {
         let Some(news) = next(shared, idle) else {
             return Ok(());
@@ -448,6 +468,7 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
         }
         if let Some(wish) = news.wish {
             engine.ask(wish);
+            unanswered = true;
         }
         match news.embedding_wish {
             Some(Some(wish)) => embedder.ask(wish),
@@ -462,12 +483,15 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
         // Tuning and the field take turns, so that neither stands still for the other.
         let tuning = tuner.step(&mut engine);
         // Classes come first: embeddings are asked for where no classes are.
-        idle = engine.step() == Step::Idle && tuning == Step::Idle && embedder.step() == Step::Idle;
+        let worked = engine.step() == Step::Worked;
+        idle = !worked && tuning == Step::Idle && embedder.step() == Step::Idle;
         if let Some(reason) = engine.broken() {
             return Err(reason.to_owned());
         }
-        if idle || told.elapsed() >= shared.tell_every {
+        // The first px of a fresh field do not wait for more of them.
+        if idle || worked && unanswered || told.elapsed() >= shared.tell_every {
             told = Instant::now();
+            unanswered = false;
             let (status, embedding_status) = (engine.status(), embedder.status());
             let tuning = tuner.state();
             let mut inbox = shared.lock();

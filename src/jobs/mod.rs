@@ -1,6 +1,8 @@
 //! Named threads for long work.
 
 pub mod live;
+#[cfg(test)]
+mod live_tests;
 pub mod tune;
 pub mod window_model;
 #[cfg(test)]

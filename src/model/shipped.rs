@@ -3,7 +3,7 @@
 use super::weights::Shipped;
 
 /// What stands beside everything that the shipped weights made.
-pub const STARTER_NOTICE: &str = "Research use. Starter weights trained on synthetic tissue.";
+pub const STARTER_NOTICE: &str = "Research use only. Starter weights trained on synthetic tissue.";
 
 /// The encoder. Its card is `assets/encoder-tiny.md`.
 pub static ENCODER: Shipped = Shipped {

@@ -11,6 +11,7 @@ pub mod png;
 mod provenance;
 mod strip;
 mod work;
+mod writing;
 
 pub use field::{FieldOverlay, FieldPicture, FieldPng, LegendClasses};
 pub use legend::{Legend, LegendClass, LegendKey, field_codes};
@@ -18,3 +19,4 @@ pub use lettering::Lettering;
 pub use paint::{Labelled, StripContent, with_strip};
 pub use provenance::FieldProvenance;
 pub use work::{ExportCommand, MapToWrite};
+pub use writing::Writing;

@@ -1,9 +1,10 @@
 //! Exports that the window asks for: drawn and written on threads of their own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{FieldOverlay, FieldPicture, LegendClasses};
+use super::{FieldOverlay, FieldPicture, LegendClasses, Writing};
 use crate::app::App;
 use crate::app::masks::Shown;
 use crate::app::overlay::{AnalysisMode, DialSet};
@@ -22,6 +23,8 @@ pub enum ExportCommand {
     Field(PathBuf),
     /// Write what was analysed of the active slide as a label map.
     Map(PathBuf),
+    /// Give up what is being written to a file.
+    Stop(PathBuf),
 }
 
 /// A map that is ready to be written.
@@ -43,21 +46,54 @@ impl App {
             ExportCommand::Field(path) => match self.field_picture(self.state.active) {
                 Some(picture) => {
                     let fonts = self.ctx.fonts(|fonts| fonts.discovered_fonts().to_vec());
-                    self.background.draw_field(path, picture, fonts);
+                    let writing = self.begin_writing(path, "drawing");
+                    self.background.draw_field(writing, picture, fonts);
                 }
                 None => self.tell("There is no slide to be drawn.".to_owned(), true),
             },
             ExportCommand::Map(path) => {
-                self.map_to_write = Some(path);
+                if let Some(earlier) = self.map_to_write.clone() {
+                    self.end_writing(&earlier);
+                }
+                let writing = self.begin_writing(path, "waiting for the model");
+                self.map_to_write = Some(writing);
                 self.follow_export();
             }
+            ExportCommand::Stop(path) => {
+                let of_path = self.state.writing.iter().filter(|w| w.path() == path);
+                of_path.for_each(|writing| writing.stop());
+            }
+        }
+    }
+
+    fn begin_writing(&mut self, path: PathBuf, first: &'static str) -> Arc<Writing> {
+        let writing = Arc::new(Writing::new(path, first));
+        self.state.writing.push(Arc::clone(&writing));
+        writing
+    }
+
+    /// A file is written, or is not going to be.
+    pub(in crate::app) fn end_writing(&mut self, writing: &Arc<Writing>) {
+        self.state
+            .writing
+            .retain(|other| !Arc::ptr_eq(other, writing));
+        if self
+            .map_to_write
+            .as_ref()
+            .is_some_and(|w| Arc::ptr_eq(w, writing))
+        {
+            self.map_to_write = None;
         }
     }
 
     /// Writes the map that was asked for once the model is done with all that it was asked: what is
     /// written is of one bias.
     pub(in crate::app) fn follow_export(&mut self) {
-        if self.map_to_write.is_none() {
+        let Some(writing) = self.map_to_write.clone() else {
+            return;
+        };
+        if writing.is_stopped() {
+            self.end_writing(&writing);
             return;
         }
         let settled = self
@@ -68,19 +104,18 @@ impl App {
             .map(|live| live.is_settled());
         match settled {
             Some(true) if self.wish_is_asked() => {
-                if let Some(path) = self.map_to_write.take() {
-                    self.write_map(&path);
-                }
+                self.map_to_write = None;
+                self.write_map(writing);
             }
             Some(_) => {}
             None => {
-                self.map_to_write = None;
+                self.end_writing(&writing);
                 self.tell("Open a model first: nothing was analysed.".to_owned(), true);
             }
         }
     }
 
-    fn write_map(&mut self, path: &Path) {
+    fn write_map(&mut self, writing: Arc<Writing>) {
         let active = self.state.active;
         let found = self.asked_field(active).and_then(|field| {
             let overlay = &self.state.overlay;
@@ -98,8 +133,11 @@ impl App {
             })
         });
         match found {
-            Some(map) => self.background.write_map(path.to_owned(), map),
-            None => self.tell("Nothing of this view was analysed.".to_owned(), true),
+            Some(map) => self.background.write_map(writing, map),
+            None => {
+                self.end_writing(&writing);
+                self.tell("Nothing of this view was analysed.".to_owned(), true);
+            }
         }
     }
 
@@ -113,7 +151,7 @@ impl App {
             }
         }
         MapOrigin {
-            model: name_of(&facts.choice),
+            model: facts.choice.short_name(),
             decoder_sha256: facts.sha256.clone(),
             encoder_sha256: facts.card.encoder_sha256.clone(),
             bias,
@@ -172,7 +210,7 @@ impl App {
         let (overlay, masks) = (&self.state.overlay, &self.state.masks);
         let model = overlay
             .facts()
-            .map(|facts| name_of(&facts.choice))
+            .map(|facts| facts.choice.short_name())
             .unwrap_or_default();
         let mask = masks
             .open
@@ -203,15 +241,5 @@ impl App {
             OverlayContent::Classes | OverlayContent::Colours => return None,
         };
         Some(text.to_owned())
-    }
-}
-
-fn name_of(choice: &ModelChoice) -> String {
-    match choice {
-        ModelChoice::Shipped(name) => (*name).to_owned(),
-        ModelChoice::File(path) => {
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            name.to_string_lossy().into_owned()
-        }
     }
 }

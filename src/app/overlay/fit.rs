@@ -39,17 +39,21 @@ pub fn doubts(
             "The slide speaks of {slide}; this model was trained on {model}."
         ));
     }
-    let known = areas.filter(|areas| areas.known >= ENOUGH_KNOWN);
-    let least = least_probability(facts);
-    let unsure = known.and_then(|areas| areas.probability).zip(least);
-    if let Some((probability, least)) = unsure.filter(|(probability, least)| probability < least) {
-        doubts.push(format!(
+    doubts.extend(unsure(least_probability(facts), areas));
+    doubts
+}
+
+/// Says that the model is less sure of a field than `least`.
+fn unsure(least: Option<f64>, areas: Option<&FieldAreas>) -> Option<String> {
+    let known = areas.filter(|areas| areas.known >= ENOUGH_KNOWN)?;
+    let (probability, least) = known.probability.zip(least)?;
+    (probability < least).then(|| {
+        format!(
             "The model is unsure of this field: the classes that it chose have a probability of \
              {probability:.2} on average, where on tissue like that it was trained on it is above \
              {least:.2}. Tissue, stain or scale may not suit it."
-        ));
-    }
-    doubts
+        )
+    })
 }
 
 /// The mean probability of the chosen classes below which a field is unlike what a shipped model was
@@ -65,7 +69,7 @@ fn least_probability(facts: &LiveModelFacts) -> Option<f64> {
 }
 
 /// Of the shipped models.
-const LEAST_PROBABILITY: [(&str, f64); 2] = [("breast", 0.0), ("brain", 0.0)];
+const LEAST_PROBABILITY: [(&str, f64); 2] = [("breast", 0.80), ("brain", 0.70)];
 
 fn tissues_of_slide(slide: &SlideInfo) -> Vec<&'static str> {
     let values = slide.properties.values().map(String::as_str);
@@ -99,6 +103,26 @@ fn named_in<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_of_little_probability_is_told_once_enough_of_it_is_known() {
+        let says = |known: f64, probability: Option<f64>| {
+            let areas = FieldAreas {
+                known,
+                probability,
+                ..FieldAreas::default()
+            };
+            unsure(Some(0.8), Some(&areas)).is_some()
+        };
+        assert!(says(0.6, Some(0.79)));
+        assert!(!says(0.6, Some(0.81)) && !says(0.4, Some(0.79)) && !says(1.0, None));
+        assert_eq!(unsure(None, None), None);
+        let shipped = crate::model::shipped::decoders();
+        for (name, least) in LEAST_PROBABILITY {
+            assert!(shipped.iter().any(|shipped| shipped.name == name));
+            assert!((0.5..1.0).contains(&least));
+        }
+    }
 
     #[test]
     fn tissues_are_known_by_how_words_begin() {

@@ -7,6 +7,7 @@ use crate::app::masks::Shown;
 use crate::app::similar::{content_of, drawn_key as embedding_key};
 use crate::app::state::{OpenedSlide, PaneIndex};
 use crate::geometry::View;
+use crate::gpu::UploadBudget;
 use crate::gpu::overlay::{
     self, OverlayContent, OverlayInput, OverlayLayer, OverlayRenderer, OverlayStyle, PageStore,
     class_palette, texel_at,
@@ -271,16 +272,14 @@ impl App {
         &mut self,
         renderer: &mut OverlayRenderer,
         pane: PaneIndex,
+        budget: &mut UploadBudget,
     ) {
-        let (now, before) = (self.drawn_layers(pane), self.swiped_layers(pane));
-        let Some(view) = self
-            .state
-            .view(pane)
-            .filter(|_| self.state.overlay.is_drawn())
-        else {
+        let is_drawn = self.state.overlay.is_drawn();
+        let Some(view) = self.state.view(pane).filter(|_| is_drawn) else {
             renderer.clear(pane.slot());
             return;
         };
+        let (now, before) = (self.drawn_layers(pane), self.swiped_layers(pane));
         let style = self.drawn_style();
         let input = OverlayInput {
             view,
@@ -288,7 +287,7 @@ impl App {
             before_layers: &as_layers(&before),
             style: &style,
         };
-        let coverage = renderer.prepare(pane.slot(), &input, OverlayRenderer::frame_budget());
+        let coverage = renderer.prepare(pane.slot(), &input, budget);
         if coverage.more_to_upload {
             self.ctx.request_repaint();
         }
@@ -327,14 +326,20 @@ impl App {
             style.content = content_of(view);
             return style;
         }
-        let of_model = self.state.masks.shown == Shown::Model;
-        if self.state.masks.shown == Shown::Difference
-            || of_model && overlay.mode == AnalysisMode::Agreement
-        {
+        if self.draws_difference() {
             style.palette = DIFFERENCE_PALETTE.to_vec();
             style.show_any = true;
         }
         style
+    }
+
+    /// Whether what is drawn says where two maps differ, not which class there is.
+    fn draws_difference(&self) -> bool {
+        match self.state.masks.shown {
+            Shown::Difference => true,
+            Shown::Model => self.state.overlay.mode == AnalysisMode::Agreement,
+            Shown::Mask => false,
+        }
     }
 
     /// What is drawn over a pane, finest first.
@@ -371,36 +376,37 @@ impl App {
     pub(in crate::app) fn class_under_pointer(&self) -> Option<(String, f32)> {
         let (pane, at) = self.state.pointed_at()?;
         let scale = self.state.view(pane)?.slide_px_per_screen_px;
-        if self.state.similar.shown.is_some() {
+        if self.state.similar.shown.is_some() || !self.state.overlay.is_drawn() {
             return None;
         }
         let layers = self.drawn_layers(pane);
-        let is_drawn = self.state.overlay.is_drawn();
         let content = OverlayContent::Classes;
-        let seen = texel_at(&as_layers(&layers), content, at, scale).filter(|_| is_drawn)?;
+        let seen = texel_at(&as_layers(&layers), content, at, scale)?;
         let name = self.class_name(seen.texel.code)?;
         Some((name, f32::from(seen.texel.value) / 255.0))
     }
 
     /// What a code of the overlay is called.
     fn class_name(&self, code: u8) -> Option<String> {
-        let classes = self.drawn_classes();
-        let class = classes.get(usize::from(code)).filter(|_| is_class(code));
-        class.map(|class| class.name.clone())
+        let names = is_class(code).then(|| self.drawn_names());
+        names?.into_iter().nth(usize::from(code))
+    }
+
+    /// What codes of the overlay are called.
+    fn drawn_names(&self) -> Vec<String> {
+        if self.draws_difference() {
+            return DIFFERENCE_NAMES.map(str::to_owned).to_vec();
+        }
+        let mask = self.state.masks.open.as_ref();
+        let classes = mask.map(|mask| mask.classes.clone());
+        let classes = classes.unwrap_or_else(|| self.state.overlay.model_classes());
+        classes.into_iter().map(|class| class.name).collect()
     }
 
     /// What codes of the overlay stand for, in the colours that they are drawn in.
     pub(in crate::app) fn drawn_classes(&self) -> Vec<LabelClass> {
-        let palette = self.drawn_style().palette;
-        let names: Vec<String> = if palette == DIFFERENCE_PALETTE {
-            ["same class", "other class"].map(str::to_owned).to_vec()
-        } else {
-            let mask = self.state.masks.open.as_ref();
-            let classes = mask.map(|mask| mask.classes.clone());
-            let classes = classes.unwrap_or_else(|| self.state.overlay.model_classes());
-            classes.into_iter().map(|class| class.name).collect()
-        };
-        let classes = names.into_iter().zip(palette);
+        let classes = self.drawn_names().into_iter();
+        let classes = classes.zip(self.drawn_style().palette);
         let class = |(name, [r, g, b, _]): (String, [u8; 4])| LabelClass {
             name,
             rgb: [r, g, b],
@@ -453,6 +459,7 @@ impl App {
 
 /// Where maps name the same class, and where not: nothing, and vermilion.
 const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
+const DIFFERENCE_NAMES: [&str; 2] = ["same class", "other class"];
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
 const ALL_KNOWN: f64 = 0.999;

@@ -30,6 +30,7 @@ mod strokes;
 mod toolbar;
 mod tuning;
 mod widgets;
+mod writing;
 
 pub use associated::forget_textures;
 pub use folder_lister::FolderLister;
@@ -65,6 +66,7 @@ pub fn show_around(
     show_side(ui, state, fields, out);
     scale::show_banner(ui, state, fields, out);
     notice::show(ui, state, fields, out);
+    writing::show(ui, state, fields, out);
 }
 
 /// Draws the floating dialogs that are shown.

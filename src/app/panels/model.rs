@@ -12,6 +12,7 @@ use crate::app::overlay::{AnalysisMode, OverlayCommand, OverlayState};
 use crate::app::state::{AppState, Fields};
 use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle};
 use crate::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
+use crate::model::shipped::STARTER_NOTICE;
 use crate::segment::live::{Limits, MAGNIFICATIONS};
 
 /// Width of the names of settings, points.
@@ -29,9 +30,8 @@ const SHIPPED: [(&str, &str); 2] = [
     ),
 ];
 
-/// Said for as long as a shipped model is open.
-const RESEARCH_USE: &str = "Research use only. Starter weights, trained on computed tissue: what \
-                            they say of real tissue is no finding.";
+/// Said beside the notice for as long as a shipped model is open.
+const NO_FINDING: &str = "What they say of real tissue is no finding.";
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command>) {
@@ -72,8 +72,8 @@ fn picker(
         let label = fixed_width_label(ui, "Model", NAME_WIDTH);
         let shown = overlay
             .facts()
-            .map_or("none", |facts| name_of(&facts.choice));
-        let combo = ComboBox::from_id_salt("model").selected_text(cut(shown, 28));
+            .map_or_else(|| "none".to_owned(), |facts| facts.choice.short_name());
+        let combo = ComboBox::from_id_salt("model").selected_text(cut(&shown, 28));
         let response = combo.show_ui(ui, |ui| {
             for (name, meaning) in SHIPPED {
                 let chosen = overlay
@@ -98,17 +98,6 @@ fn picker(
     });
 }
 
-/// What a model is called on screen.
-fn name_of(choice: &ModelChoice) -> &str {
-    match choice {
-        ModelChoice::Shipped(name) => name,
-        ModelChoice::File(path) => path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or("file"),
-    }
-}
-
 fn ready(
     ui: &mut Ui,
     state: &AppState,
@@ -119,7 +108,8 @@ fn ready(
     let overlay = &state.overlay;
     let warning = ui.visuals().warn_fg_color;
     if matches!(facts.choice, ModelChoice::Shipped(_)) {
-        ui.label(RichText::new(RESEARCH_USE).small().color(warning));
+        let notice = format!("{STARTER_NOTICE} {NO_FINDING}");
+        ui.label(RichText::new(notice).small().color(warning));
     }
     if let Some(reason) = &overlay.reason {
         ui.label(RichText::new(reason).color(warning));

@@ -16,7 +16,6 @@ use crate::app::state::PaneIndex;
 use crate::cli::{output, parse};
 use crate::geometry::{ScreenPoint, ScreenVector, SlidePoint};
 use crate::jobs::live::{ModelChoice, ModelState};
-use crate::model::shipped;
 
 /// Steps of a round.
 const STEPS: usize = 16;
@@ -29,6 +28,12 @@ const PAUSE: Duration = Duration::from_millis(700);
 
 /// The model is ready by then, or something is wrong.
 const LONGEST_OPENING: Duration = Duration::from_secs(60);
+
+/// Fresh fields that are jumped to before the journey, the model still at work on the one before.
+const JUMPS: usize = 12;
+
+/// A field of glass shows nothing, however long one waits.
+const LONGEST_FIRST_PX: Duration = Duration::from_secs(3);
 
 /// Part of the run after which memory is expected to keep still.
 const WARM_UP: f64 = 0.4;
@@ -76,8 +81,14 @@ struct OverlayResult {
     frame_p50_ms: f64,
     /// Dials that were turned and let go.
     turns: usize,
-    /// From a turn to all of the field, median of those that finished before the next, ms.
-    turn_p50_ms: f64,
+    /// From a turn to all of the field, median of those that finished before the next, ms; none
+    /// where none did.
+    turn_p50_ms: Option<f64>,
+    /// From a jump to a fresh field to the frame that shows its first tile, median and longest, ms.
+    first_px_p50_ms: f64,
+    first_px_max_ms: f64,
+    /// A tile encoded and decoded, median of those jumps, ms.
+    tile_ms: f64,
     /// Tiles encoded and decoded.
     encoded: u64,
     decoded: u64,
@@ -95,6 +106,8 @@ struct Measured {
     busy_cpu: Vec<f64>,
     turn_ms: Vec<f64>,
     turns: usize,
+    first_px_ms: Vec<f64>,
+    tile_ms: Vec<f64>,
     /// Seconds since the start and resident MiB.
     memory: Vec<(f64, f64)>,
 }
@@ -107,6 +120,9 @@ pub fn run(args: &OverlayArgs) -> anyhow::Result<()> {
     let mut window = journey::open(&args.slide, args.size, &mut Samples::default())?;
     open_model(&mut window, &args.model)?;
     let mut measured = Measured::default();
+    for jump in 0..JUMPS {
+        jump_to(&mut window, jump, &mut measured)?;
+    }
     let started = Instant::now();
     let length = Duration::from_secs_f64(f64::from(args.minutes) * 60.0);
     let mut step = 0;
@@ -122,11 +138,7 @@ pub fn run(args: &OverlayArgs) -> anyhow::Result<()> {
 }
 
 fn open_model(window: &mut OffScreenWindow, name: &str) -> anyhow::Result<()> {
-    let shipped = shipped::decoders();
-    let choice = match shipped.iter().find(|shipped| shipped.name == name) {
-        Some(shipped) => ModelChoice::Shipped(shipped.name),
-        None => ModelChoice::File(name.into()),
-    };
+    let choice = ModelChoice::named(name);
     window
         .app
         .command(Command::Overlay(OverlayCommand::OpenModel(choice)));
@@ -141,6 +153,37 @@ fn open_model(window: &mut OffScreenWindow, name: &str) -> anyhow::Result<()> {
         ensure!(started.elapsed() < LONGEST_OPENING, "{name} does not open");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// To a fresh field at 10x, until its first tile is drawn.
+fn jump_to(
+    window: &mut OffScreenWindow,
+    jump: usize,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
+    // Steps of two irrational shares fall on no place twice.
+    let share = |step: f64| (jump as f64 * step).fract();
+    let at = within(window, [share(0.618_034), share(0.414_214)]);
+    let moves = [CameraMove::CenterOn(at), CameraMove::Magnification(10.0)];
+    for step in moves {
+        window.app.command(Command::Camera(PaneIndex::First, step));
+    }
+    let started = Instant::now();
+    while started.elapsed() < LONGEST_FIRST_PX {
+        window.frame(FRAME)?;
+        let overlay = &window.app.state().overlay;
+        // Areas are of the field that is seen now, and told before the frame was drawn.
+        let areas = overlay.areas.now.as_ref();
+        if areas.is_some_and(|areas| areas.field_mm2.iter().any(|mm2| *mm2 > 0.0)) {
+            measured
+                .first_px_ms
+                .push(started.elapsed().as_secs_f64() * 1e3);
+            measured.tile_ms.push(1e3 / overlay.status.tiles_per_s);
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 /// One step: a motion over some frames, then still for a while.
@@ -243,13 +286,19 @@ fn turn(round: usize, frame: u32) -> Vec<Command> {
 
 /// Places spread over the middle of the slide.
 fn place(window: &OffScreenWindow, round: usize) -> SlidePoint {
+    let share = |k: usize| ((round * k) % PLACES) as f64 / PLACES as f64;
+    within(window, [share(1), share(3)])
+}
+
+/// A place in the middle of the slide, by shares of its width and height.
+fn within(window: &OffScreenWindow, shares: [f64; 2]) -> SlidePoint {
     let pane = window.app.state().pane(PaneIndex::First);
     let Some(slide) = &pane.slide else {
         return SlidePoint::origin();
     };
     let content = slide.source.info().content();
-    let share = |k: usize| 0.3 + 0.4 * ((round * k) % PLACES) as f64 / PLACES as f64;
-    content.min + euclid::vec2(content.width() * share(1), content.height() * share(3))
+    let [x, y] = shares.map(|share| 0.3 + 0.4 * share);
+    content.min + euclid::vec2(content.width() * x, content.height() * y)
 }
 
 impl Measured {
@@ -285,7 +334,10 @@ impl Measured {
             busy_frame_cpu_p99_ms: quantile(&mut self.busy_cpu, 0.99),
             frame_p50_ms: quantile(&mut self.samples.whole, 0.5),
             turns: self.turns,
-            turn_p50_ms: quantile(&mut self.turn_ms, 0.5),
+            turn_p50_ms: (!self.turn_ms.is_empty()).then(|| quantile(&mut self.turn_ms, 0.5)),
+            first_px_p50_ms: quantile(&mut self.first_px_ms, 0.5),
+            first_px_max_ms: quantile(&mut self.first_px_ms, 1.0),
+            tile_ms: quantile(&mut self.tile_ms, 0.5),
             encoded: status.encoded,
             decoded: status.decoded,
             memory_first_mib: first,
@@ -309,12 +361,17 @@ fn words(result: &OverlayResult) -> String {
         ),
         _ => "not told by the system, or too short a run".to_owned(),
     };
+    let turn = match result.turn_p50_ms {
+        Some(ms) => format!("{ms:.0} ms p50 until all of the field shows one"),
+        None => "none shown by all of the field before the next motion".to_owned(),
+    };
     format!(
         "{adapter} on {cores} cores, window {width}x{height} px\n\
          frames           {:8}, {} of them while the model was at work\n\
          window thread    {:8.2} ms p50 {:8.2} ms p99 per frame, {:.2} ms p99 at work\n\
          whole frame      {:8.1} ms p50\n\
-         dials            {:8} turns, {:.0} ms p50 until all of the field shows one\n\
+         dials            {:8} turns, {turn}\n\
+         first tile       {:8.0} ms p50 {:8.0} ms at most after a jump, a tile takes {:.0} ms\n\
          tiles            {:8} encoded, {} decoded\n\
          memory           {memory}\n",
         result.frames,
@@ -324,7 +381,9 @@ fn words(result: &OverlayResult) -> String {
         result.busy_frame_cpu_p99_ms,
         result.frame_p50_ms,
         result.turns,
-        result.turn_p50_ms,
+        result.first_px_p50_ms,
+        result.first_px_max_ms,
+        result.tile_ms,
         result.encoded,
         result.decoded,
     )

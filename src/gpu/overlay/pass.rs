@@ -1,9 +1,9 @@
 //! The pass that draws overlays, and what it keeps for each view.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use crate::geometry::SlideRect;
+use crate::gpu::UploadBudget;
 use crate::gpu::atlas::{AtlasKind, LayerAtlas, LayerPixels};
 use crate::gpu::buffers::uniform_buffer;
 use crate::gpu::paint_tiles::PageTexture;
@@ -25,9 +25,6 @@ pub const SHADER: &str = concat!(
     include_str!("../../../shaders/shared/view.wgsl"),
     include_str!("../../../shaders/overlay.wgsl"),
 );
-
-/// Longest that one frame may spend on copying pages towards the GPU: the window never waits.
-const UPLOAD_BUDGET: Duration = Duration::from_micros(1000);
 
 /// Pages in GPU memory: 8 MiB to begin with, at most 256 MiB, enough for two rasters in two views
 /// on 4K screens.
@@ -101,18 +98,13 @@ impl OverlayRenderer {
         self.atlas.begin_frame();
     }
 
-    /// The budget for a frame of a window.
-    pub fn frame_budget() -> Option<Duration> {
-        Some(UPLOAD_BUDGET)
-    }
-
     /// Copies pages that are new, draws the view's label map if it changed, and makes ready what
-    /// `paint` will draw for `slot`. `budget` limits the time spent on copying; `None` copies all.
+    /// `paint` will draw for `slot`. Copies take from `budget`, and end with it.
     pub fn prepare(
         &mut self,
         slot: ViewSlot,
         input: &OverlayInput<'_>,
-        budget: Option<Duration>,
+        budget: &mut UploadBudget,
     ) -> OverlayCoverage {
         let mut coverage = OverlayCoverage::default();
         let look = (!input.is_empty()).then(|| Uniforms::new(input)).flatten();
@@ -120,9 +112,8 @@ impl OverlayRenderer {
             self.clear(slot);
             return coverage;
         };
-        let until = budget.map(|budget| Instant::now() + budget);
-        let now = self.bring(input, input.layers, until, &mut coverage);
-        let before = self.bring(input, input.swiped_layers(), until, &mut coverage);
+        let now = self.bring(input, input.layers, budget, &mut coverage);
+        let before = self.bring(input, input.swiped_layers(), budget, &mut coverage);
         let scene = LabelScene::build(input, &now, &before);
         self.update(slot, input, &look, scene);
         coverage
@@ -153,7 +144,7 @@ impl OverlayRenderer {
         &mut self,
         input: &OverlayInput<'_>,
         layers: &[OverlayLayer<'_>],
-        until: Option<Instant>,
+        budget: &mut UploadBudget,
         coverage: &mut OverlayCoverage,
     ) -> DrawnLayers {
         let mut opaque: Vec<Vec<SlideRect>> = Vec::new();
@@ -166,7 +157,7 @@ impl OverlayRenderer {
             };
             let mut wanted = wanted_parts(layer, input);
             wanted.retain(|part| !hidden(part.area));
-            let parts = self.bring_layer(layer, &wanted, input.style.content, until, coverage);
+            let parts = self.bring_layer(layer, &wanted, input.style.content, budget, coverage);
             let full = parts.iter().filter(|part| part.held.is_full);
             opaque.push(full.map(|part| rect(part.area)).collect());
             drawn.push(parts);
@@ -179,15 +170,14 @@ impl OverlayRenderer {
         layer: &OverlayLayer<'_>,
         wanted: &[WantedPart],
         content: OverlayContent,
-        until: Option<Instant>,
+        budget: &mut UploadBudget,
         coverage: &mut OverlayCoverage,
     ) -> Vec<DrawnPart> {
         for part in wanted {
-            let late = || until.is_some_and(|until| Instant::now() >= until);
             if !self.is_held(layer.key, part) {
-                let late = late();
+                let late = budget.is_spent();
                 coverage.more_to_upload |= late;
-                if late || !self.upload(layer.key, part) {
+                if late || !budget.spend(|| self.upload(layer.key, part)) {
                     coverage.missing += 1;
                 }
             }
@@ -280,6 +270,7 @@ impl OverlayRenderer {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::super::input::PageStore;
     use super::super::style::OverlayStyle;
@@ -336,7 +327,8 @@ mod tests {
         let mut renderer =
             OverlayRenderer::new(gpu.device, gpu.queue, wgpu::TextureFormat::Rgba8Unorm);
         let (known, unknown) = (Plain::new(1), Plain::new(crate::labels::UNKNOWN));
-        let mut prepare = |slot: u8, layers: &[OverlayLayer<'_>], budget: Option<Duration>| {
+        let (none, all) = (UploadBudget::of(Duration::ZERO), UploadBudget::unlimited());
+        let mut prepare = |slot: u8, layers: &[OverlayLayer<'_>], mut budget: UploadBudget| {
             let input = OverlayInput {
                 view: &view(),
                 layers,
@@ -344,31 +336,30 @@ mod tests {
                 style: &OverlayStyle::default(),
             };
             renderer.begin_frame();
-            let coverage = renderer.prepare(ViewSlot(slot), &input, budget);
+            let coverage = renderer.prepare(ViewSlot(slot), &input, &mut budget);
             (coverage.missing, coverage.more_to_upload)
         };
         let layers = [layer(1, &known), layer(2, &known)];
-        assert_eq!(prepare(0, &layers, Some(Duration::ZERO)), (8, true));
-        assert_eq!(prepare(0, &layers[..1], None), (0, false));
-        let zero = Some(Duration::ZERO);
+        assert_eq!(prepare(0, &layers, none), (8, true));
+        assert_eq!(prepare(0, &layers[..1], all), (0, false));
         assert_eq!(
-            prepare(1, &layers[..1], zero),
+            prepare(1, &layers[..1], none),
             (0, false),
             "another view has them"
         );
         assert_eq!(
-            prepare(0, &layers, zero),
+            prepare(0, &layers, none),
             (0, false),
             "the second layer is hidden"
         );
         let layers = [layer(3, &unknown), layer(2, &known)];
         assert_eq!(
-            prepare(0, &layers, zero),
+            prepare(0, &layers, none),
             (8, true),
             "what is unknown hides nothing"
         );
         let layers = [layer(1, &unknown)];
-        assert_eq!(prepare(0, &layers, zero), (4, true), "other versions");
+        assert_eq!(prepare(0, &layers, none), (4, true), "other versions");
     }
 
     #[test]
@@ -399,7 +390,7 @@ mod tests {
             style: &style,
         };
         renderer.begin_frame();
-        let coverage = renderer.prepare(ViewSlot(0), &input, None);
+        let coverage = renderer.prepare(ViewSlot(0), &input, &mut UploadBudget::unlimited());
         assert_eq!(coverage, OverlayCoverage::default());
         let target = gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: None,

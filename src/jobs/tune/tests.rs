@@ -198,6 +198,19 @@ fn it_stops_at_any_step_and_with_its_slide() {
     }
 }
 
+#[test]
+fn what_came_of_a_slide_that_was_closed_is_no_longer_offered() {
+    let model = little_model();
+    let (mut tuner, mut engine) = (Tuner::new(&model), engine(&model));
+    tuner.ask(request(strokes(&ONE_EACH)));
+    let last = states(&mut tuner, &mut engine).pop();
+    assert!(matches!(last, Some(TuneState::Done(_))), "{last:?}");
+    tuner.forget(SLIDE + 1);
+    assert!(matches!(tuner.state(), Some(TuneState::Done(_))));
+    tuner.forget(SLIDE);
+    assert_eq!(tuner.state(), None);
+}
+
 fn wait<T>(mut of: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {

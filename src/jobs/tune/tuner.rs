@@ -28,6 +28,8 @@ pub struct Tuner {
     offsets: Vec<f32>,
     pub(super) rules: TuneRules,
     pub(super) most_tiles: usize,
+    /// The slide that was asked for last.
+    slide_id: Option<u64>,
     state: Option<TuneState>,
     work: Option<Work>,
 }
@@ -87,6 +89,7 @@ impl Tuner {
             offsets: model.predictor.offsets.clone(),
             rules: TuneRules::default(),
             most_tiles: MOST_TILES,
+            slide_id: None,
             state: None,
             work: None,
         }
@@ -95,6 +98,7 @@ impl Tuner {
     /// Begins anew, in place of what was asked before.
     pub fn ask(&mut self, request: TuneRequest) {
         self.state = Some(TuneState::Preparing { done: 0, total: 0 });
+        self.slide_id = Some(request.slide_id);
         self.work = Some(Work {
             request,
             began: Instant::now(),
@@ -104,17 +108,14 @@ impl Tuner {
 
     /// Stops, and forgets what came of it.
     pub fn stop(&mut self) {
+        self.slide_id = None;
         self.state = None;
         self.work = None;
     }
 
-    /// A slide was closed: what is done for it stops.
+    /// A slide was closed: what is done for it stops, and what came of it is no longer offered.
     pub fn forget(&mut self, slide_id: u64) {
-        if self
-            .work
-            .as_ref()
-            .is_some_and(|work| work.request.slide_id == slide_id)
-        {
+        if self.slide_id == Some(slide_id) {
             self.stop();
         }
     }

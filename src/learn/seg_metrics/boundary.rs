@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::distance::squared_distance_px;
 use super::error::check_length;
 use super::{IGNORE, MetricsError};
+use crate::geometry::ColumnDistances;
 
 /// A class map: rows of `width_px` from the top.
 #[derive(Debug, Clone, Copy)]
@@ -213,24 +213,33 @@ impl ClassTally {
         (width_px, reach_px2, mpp): (usize, u64, f64),
     ) {
         for (n, side) in self.sides.iter_mut().enumerate() {
-            let mut own = (0..counted.len())
-                .filter(|at| edges[n][*at] && counted[*at])
-                .peekable();
-            if own.peek().is_none() {
+            let own = places(counted.len(), |at| edges[n][at] && counted[at]);
+            if own.is_empty() {
                 continue;
             }
-            let squared = squared_distance_px(&edges[1 - n], width_px);
-            for at in own {
-                side.px += 1;
-                let Some(squared) = squared.as_ref().map(|squared| squared[at]) else {
-                    self.distances.alone_px += 1;
-                    continue;
-                };
-                side.near_px += u64::from(squared <= reach_px2);
-                self.distances.add((squared as f64).sqrt() * mpp);
+            side.px += own.len() as u64;
+            let other = places(counted.len(), |at| edges[1 - n][at]);
+            if other.is_empty() {
+                self.distances.alone_px += own.len() as u64;
+                continue;
+            }
+            for squared in squared_px(&other, &own, (width_px, counted.len())) {
+                side.near_px += u64::from(squared <= reach_px2 as f64);
+                self.distances.add(squared.sqrt() * mpp);
             }
         }
     }
+}
+
+/// Pixels of a map that `is` holds for, in order.
+fn places(px: usize, is: impl Fn(usize) -> bool) -> Vec<u32> {
+    (0..px as u32).filter(|at| is(*at as usize)).collect()
+}
+
+/// Squared distances, px², from pixels to the nearest of others, in a map of `px` pixels.
+fn squared_px(to: &[u32], from: &[u32], (width_px, px): (usize, usize)) -> Vec<f64> {
+    let set = to.iter().map(|at| *at as usize);
+    ColumnDistances::new((width_px, px / width_px), set).squared(from, 1.0)
 }
 
 fn check_maps(truth: Map, predicted: Map) -> Result<(), MetricsError> {
@@ -259,11 +268,13 @@ fn check_maps(truth: Map, predicted: Map) -> Result<(), MetricsError> {
 
 /// Pixels that are known and farther than the reach from any that is not.
 fn far_from_ignored(known: &[bool], width_px: usize, reach_px2: u64) -> Vec<bool> {
-    let ignored: Vec<bool> = known.iter().map(|known| !known).collect();
-    match squared_distance_px(&ignored, width_px) {
-        Some(squared) => squared.iter().map(|s| *s > reach_px2).collect(),
-        None => known.to_vec(),
+    let ignored = places(known.len(), |at| !known[at]);
+    if known.is_empty() || ignored.is_empty() {
+        return known.to_vec();
     }
+    let all = places(known.len(), |_| true);
+    let squared = squared_px(&ignored, &all, (width_px, known.len()));
+    squared.iter().map(|s| *s > reach_px2 as f64).collect()
 }
 
 /// Boundary pixels of a class.

@@ -14,7 +14,6 @@
 
 mod boundary;
 mod calibration;
-mod distance;
 mod error;
 mod report;
 mod tally;
@@ -23,7 +22,6 @@ mod tests;
 
 pub use boundary::{BoundaryTally, Displacement, Map};
 pub use calibration::{Calibration, CalibrationReport, ReliabilityBin, most_probable};
-pub use distance::squared_distance_px;
 pub use error::MetricsError;
 pub use report::{ClassScores, ImageScores, MacroScores, SegReport};
 pub use tally::{Piece, Tally};

@@ -8,7 +8,7 @@ use crate::model::dfa::to_tile::{Between, neighbours};
 pub struct StrokeSum {
     /// How many.
     pub px: u64,
-    /// Those whose most probable class is the stroke's.
+    /// Those whose most probable class, the first of several, is the stroke's.
     pub right: u64,
     /// Sum of −ln p of the stroke's class, nat.
     pub surprise: f64,
@@ -81,8 +81,9 @@ impl StrokeSum {
     fn add(&mut self, logits: &mut [f32], class: usize) {
         let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let own = logits[class];
+        let chosen = logits.iter().position(|value| *value == most);
         self.px += 1;
-        self.right += u64::from(own >= most);
+        self.right += u64::from(chosen == Some(class));
         let mut whole = 0.0;
         for value in logits.iter_mut() {
             *value = (*value - most).exp();
@@ -216,6 +217,16 @@ mod tests {
             );
         }
         assert!(pull.iter().any(|slope| slope.abs() > 0.1));
+    }
+
+    #[test]
+    fn of_classes_that_are_as_probable_only_the_one_that_is_shown_is_right() {
+        let right = |class| {
+            let mut sum = StrokeSum::default();
+            sum.add(&mut [0.0, 2.0, 2.0], class);
+            sum.right
+        };
+        assert_eq!([0, 1, 2].map(right), [0, 1, 0]);
     }
 
     #[test]

@@ -5,9 +5,9 @@
 
 use serde::Serialize;
 
-use super::distance::ColumnDistances;
 use super::grid::FieldGrid;
 use super::{CompareError, Steps};
+use crate::geometry::ColumnDistances;
 use crate::labels::is_class;
 
 /// Of each boundary px of either map, how far the nearest one of the same class lies in the other.

@@ -10,9 +10,6 @@ use crate::labels::{NO_STAMP, PAGE_PX, PageId, Raster, UNKNOWN};
 /// Px of a field at most: of a larger one px are coarser.
 pub const MOST_PX: u64 = 4 << 20;
 
-/// Px along a side of a field at most, so that distances fit 16 bits.
-const MOST_SIDE_PX: u32 = 1 << 15;
-
 /// Powers of two within this count as reached, log2.
 const TOLERANCE: f64 = 1e-6;
 
@@ -44,7 +41,7 @@ impl FieldGrid {
             let raster = finer.level(level);
             let (x, y) = raster.px_in(field)?;
             let px = x.len() as u64 * y.len() as u64;
-            let fits = px <= MOST_PX && x.len().max(y.len()) <= MOST_SIDE_PX as usize;
+            let fits = px <= MOST_PX;
             let scale = raster.slide_px_per_px;
             fits.then_some(Self {
                 px_um: (scale.0 * mpp.x, scale.1 * mpp.y),

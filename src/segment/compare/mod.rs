@@ -7,7 +7,6 @@
 mod boundary;
 mod classes;
 mod difference;
-mod distance;
 mod grid;
 mod opening;
 mod regions;

@@ -6,11 +6,10 @@
 //! whole structure is called something else, and a border that moved a little comes late, however
 //! long it is. The rank does not depend on the unit of length.
 
-use super::distance::ColumnDistances;
 use super::grid::FieldGrid;
 use super::opening::opened;
 use super::{CompareError, Steps};
-use crate::geometry::{SlidePoint, SlideRect};
+use crate::geometry::{ColumnDistances, SlidePoint, SlideRect};
 
 /// Regions that are listed at most.
 pub const MOST_REGIONS: usize = 100;

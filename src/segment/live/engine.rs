@@ -88,6 +88,8 @@ pub struct Engine<M: LiveModel, P = OnProcessor> {
     scores: ByteCache<TileKey, Scores<M::Scores>>,
     queue: VecDeque<TileKey>,
     passes_left: u32,
+    /// Whether no new tile was encoded since the last wish.
+    is_asked_anew: bool,
     pace: TilePace,
     failure: Option<String>,
     /// Why nothing can be painted any more.
@@ -135,6 +137,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             scores: ByteCache::new(limits.score_bytes),
             queue: VecDeque::new(),
             passes_left: 0,
+            is_asked_anew: true,
             pace: TilePace::default(),
             failure: None,
             broken: None,
@@ -163,6 +166,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         self.wish = wish;
         self.failure = None;
         self.passes_left = PASSES;
+        self.is_asked_anew = true;
         self.line_up();
     }
 
@@ -392,7 +396,8 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         let (mut taken, mut shown) = (Vec::new(), Vec::new());
         // A step is small even where there is nothing but glass.
         for _ in 0..MOST_LOOKED_AT {
-            if taken.len() == self.limits.encode_batch {
+            // The first tile of a wish does not wait for another one.
+            if taken.len() == self.limits.encode_batch || self.is_asked_anew && taken.len() == 1 {
                 break;
             }
             let Some(key) = self.queue.pop_front() else {
@@ -409,6 +414,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
                 (None, Err(error)) => self.fail(&[key], &error.to_string(), None),
             }
         }
+        self.is_asked_anew &= taken.is_empty();
         self.show(&shown);
         taken
     }

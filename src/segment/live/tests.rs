@@ -367,7 +367,7 @@ fn a_fused_map_follows_from_its_two_maps_alone() {
 fn the_middle_comes_first_and_one_tile_is_seen_at_once() {
     let slide = small_slide();
     let mut engine = engine(Limits {
-        encode_batch: 1,
+        encode_batch: 3,
         ..Limits::default()
     });
     engine.ask(wish(
@@ -377,10 +377,13 @@ fn the_middle_comes_first_and_one_tile_is_seen_at_once() {
         [0.0; 3],
     ));
     engine.step();
+    assert_eq!(engine.status().encoded, 1);
     let seen = texels(&engine.layers(), Analysis::Plain(1));
     let known = |x: usize, y: usize| seen[y * 801 + x].code != UNKNOWN;
     assert!(known(200, 150), "the middle of the field");
     assert!(!known(110, 60) && !known(290, 240));
+    engine.step();
+    assert_eq!(engine.status().encoded, 4, "then as many as go together");
 }
 
 #[test]

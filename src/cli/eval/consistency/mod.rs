@@ -140,14 +140,14 @@ impl Work<'_> {
         for seed in &self.args.validation {
             go_on(tell("temperatures on", *seed))?;
             let fit = || slide::temperatures(self.model, &self.slide(*seed)?);
-            fits.push(self.kept(&format!("temperature-{seed}.json"), fit)?);
+            fits.push(self.kept(&format!("temperature-{seed}.json"), &(), fit)?);
         }
         let temperature = choose::temperatures(&fits)?;
         let mut sweeps: Vec<SlideResult> = Vec::new();
         for seed in &self.args.validation {
             go_on(tell("weights on", *seed))?;
             let score = || slide::sweep(self.model, &self.slide(*seed)?, &temperature);
-            sweeps.push(self.kept(&format!("validation-{seed}.json"), score)?);
+            sweeps.push(self.kept(&format!("validation-{seed}.json"), &temperature, score)?);
         }
         let chosen = choose::weights(&sweeps, temperature)?;
         output::write_whole(
@@ -158,13 +158,13 @@ impl Work<'_> {
         for seed in &self.args.test {
             go_on(tell("fusion on", *seed))?;
             let score = || slide::test(self.model, &self.slide(*seed)?, &chosen);
-            tests.push(self.kept(&format!("test-{seed}.json"), score)?);
+            tests.push(self.kept(&format!("test-{seed}.json"), &chosen, score)?);
         }
         let mut turned: Vec<DialResult> = Vec::new();
         for seed in self.args.test.iter().filter(|_| self.args.dials) {
             go_on(tell("dials on", *seed))?;
             let turn = || dials::turn(self.model, &self.slide(*seed)?);
-            turned.push(self.kept(&format!("dials-{seed}.json"), turn)?);
+            turned.push(self.kept(&format!("dials-{seed}.json"), &(), turn)?);
         }
         display.bar.finish_and_clear();
         let classes = self.model.card.class_names();
@@ -188,16 +188,18 @@ impl Work<'_> {
         Ok(slide)
     }
 
-    /// What an earlier run wrote, or what `make` gives, written.
+    /// What an earlier run wrote, made with the same choices, or what `make` gives, written.
     fn kept<T: Serialize + DeserializeOwned>(
         &self,
         name: &str,
+        choices: &impl Serialize,
         make: impl FnOnce() -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let path = self.args.output.join(name);
         let stamp = Stamp {
             model: self.model.decoder_sha256.clone(),
             fields: (FIELDS, FIELD_UM),
+            choices: serde_json::to_string(choices)?,
         };
         if let Some(kept) = read::<T>(&path, &stamp) {
             return Ok(kept);
@@ -215,6 +217,8 @@ impl Work<'_> {
 struct Stamp {
     model: String,
     fields: (usize, f64),
+    /// Temperatures and weights of the fusion, where they have a say.
+    choices: String,
 }
 
 #[derive(Serialize, serde::Deserialize)]
@@ -223,7 +227,7 @@ struct Kept<T> {
     figures: T,
 }
 
-/// Figures of an earlier run, where they are there and of the same model and fields.
+/// Figures of an earlier run, where they are there and made with the same.
 fn read<T: DeserializeOwned>(path: &Path, stamp: &Stamp) -> Option<T> {
     let text = std::fs::read_to_string(path).ok()?;
     let kept: Kept<T> = serde_json::from_str(&text).ok()?;
@@ -236,4 +240,27 @@ fn go_on(flow: ControlFlow<()>) -> anyhow::Result<()> {
         "stopped: the same command goes on from here"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_other_choices_are_not_taken_for_these() {
+        let stamp = |choices: &str| Stamp {
+            model: "a".into(),
+            fields: (3, 384.0),
+            choices: choices.into(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test-1.json");
+        let kept = Kept {
+            stamp: stamp("0.1"),
+            figures: 7_u32,
+        };
+        std::fs::write(&path, serde_json::to_string(&kept).unwrap()).unwrap();
+        assert_eq!(read::<u32>(&path, &stamp("0.1")), Some(7));
+        assert_eq!(read::<u32>(&path, &stamp("0.2")), None);
+    }
 }

@@ -4,19 +4,18 @@
 const LOOKS: usize = 8;
 
 /// No px of the set in a column.
-const NONE: u16 = u16::MAX;
+const NONE: u32 = u32::MAX;
 
 /// Of each px the distance to the nearest one of a set in its own column: what distances in two
 /// dimensions follow from, row by row.
 pub struct ColumnDistances {
     width: usize,
     /// Px up or down, or [`NONE`].
-    px: Vec<u16>,
+    px: Vec<u32>,
 }
 
 impl ColumnDistances {
-    /// Of a picture of `size` px, fewer than 65535 rows, to those whose places in it are given,
-    /// rows from the top.
+    /// Of a picture of `size` px to those whose places in it are given, rows from the top.
     pub fn new((width, height): (usize, usize), set: impl Iterator<Item = usize>) -> Self {
         let mut px = vec![NONE; width * height];
         set.for_each(|at| px[at] = 0);
@@ -30,9 +29,9 @@ impl ColumnDistances {
     }
 
     /// From px with distances of 0 to all others of their columns.
-    fn spread(mut px: Vec<u16>, width: usize) -> Self {
+    fn spread(mut px: Vec<u32>, width: usize) -> Self {
         let height = px.len() / width;
-        let one_on = |px: &mut [u16], from: &[u16]| {
+        let one_on = |px: &mut [u32], from: &[u32]| {
             for (px, from) in px.iter_mut().zip(from) {
                 *px = (*px).min(from.saturating_add(1));
             }
@@ -50,16 +49,25 @@ impl ColumnDistances {
 
     /// Distances in µm of places, in order, to the nearest px of the set; infinite where it is
     /// empty. `px_um`: width and height of a px.
+    pub fn um(&self, places: &[u32], (x_um, y_um): (f64, f64)) -> Vec<f32> {
+        let um = |squared: f64| (squared.sqrt() * x_um) as f32;
+        let squared = self.squared(places, y_um / x_um);
+        squared.into_iter().map(um).collect()
+    }
+
+    /// Squared distances of places, in order, to the nearest px of the set, in widths of a px;
+    /// infinite where it is empty. `ratio`: height of a px by its width. Whole numbers, and exact,
+    /// where px are square.
     ///
     /// Each row is searched outwards from its places, which is short where distances are; where it
     /// is not, distances are the lower envelope of parabolas (Felzenszwalb & Huttenlocher 2012), in
     /// time linear in the row's px.
-    pub fn um(&self, places: &[u32], (x_um, y_um): (f64, f64)) -> Vec<f32> {
+    pub fn squared(&self, places: &[u32], ratio: f64) -> Vec<f64> {
         let mut squared = Vec::with_capacity(places.len());
         let of_row = |place: &u32| *place as usize / self.width;
         for places in places.chunk_by(|a, b| of_row(a) == of_row(b)) {
             let start = of_row(&places[0]) * self.width;
-            let row = Row::new(&self.px[start..start + self.width], y_um / x_um);
+            let row = Row::new(&self.px[start..start + self.width], ratio);
             let columns = || places.iter().map(|place| *place as usize - start);
             let known = squared.len();
             if !row.search(columns(), &mut squared) {
@@ -67,8 +75,7 @@ impl ColumnDistances {
                 row.envelope(columns(), &mut squared);
             }
         }
-        let um = |squared: f64| (squared.sqrt() * x_um) as f32;
-        squared.into_iter().map(um).collect()
+        squared
     }
 }
 
@@ -77,8 +84,8 @@ struct Row(Vec<f64>);
 
 impl Row {
     /// `ratio`: height of a px by its width.
-    fn new(px: &[u16], ratio: f64) -> Self {
-        let squared = |px: &u16| match *px {
+    fn new(px: &[u32], ratio: f64) -> Self {
+        let squared = |px: &u32| match *px {
             NONE => f64::INFINITY,
             px => (f64::from(px) * ratio).powi(2),
         };
@@ -182,6 +189,12 @@ mod tests {
                 };
                 let meant = members().map(away).fold(f64::INFINITY, f64::min);
                 prop_assert!(f64::from(um) == meant || (f64::from(um) - meant).abs() < 1e-4);
+            }
+            for (place, squared) in places.iter().zip(columns.squared(&places, 1.0)) {
+                let (x, y) = (*place as usize % width, *place as usize / width);
+                let away = |at: usize| (at % width).abs_diff(x).pow(2) + (at / width).abs_diff(y).pow(2);
+                let meant = members().map(away).min();
+                prop_assert_eq!(squared, meant.map_or(f64::INFINITY, |px| px as f64));
             }
             for row in 0..size.1 {
                 let row = Row::new(&columns.px[row * width..][..width], y_um / 0.5);
