@@ -16,8 +16,8 @@ use super::command::{Layout, Panel};
 use super::export::Writing;
 use super::file_for::FileFor;
 use super::marks::Marks;
-use super::masks::Masks;
-use super::overlay::OverlayState;
+use super::masks::{Masks, Shown};
+use super::overlay::{AnalysisMode, OverlayState};
 use super::panels::{FolderLister, GoToUnit, LeastLevel};
 use super::review::Review;
 use super::session::Session;
@@ -238,6 +238,20 @@ impl AppState {
             let at = self.pane(index).pointer?;
             self.view(index).map(|view| (index, view.slide_at(at)))
         })
+    }
+
+    /// Whether the overlay says where two maps differ, not which class there is.
+    pub fn draws_difference(&self) -> bool {
+        match self.masks.shown {
+            Shown::Difference => true,
+            Shown::Model => self.draws_agreement(),
+            Shown::Mask => false,
+        }
+    }
+
+    /// Whether the overlay is of two magnifications, and its values are their divergence.
+    pub fn draws_agreement(&self) -> bool {
+        self.masks.shown == Shown::Model && self.overlay.mode == AnalysisMode::Agreement
     }
 
     /// Whether any picture moves by itself.

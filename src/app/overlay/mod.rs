@@ -6,7 +6,7 @@ mod fit;
 mod work;
 
 pub use dials::{DialSet, Dials, ResetTo};
-pub use work::DrawnLayer;
+pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 
 use std::sync::Arc;
 

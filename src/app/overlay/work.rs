@@ -326,20 +326,11 @@ impl App {
             style.content = content_of(view);
             return style;
         }
-        if self.draws_difference() {
+        if self.state.draws_difference() {
             style.palette = DIFFERENCE_PALETTE.to_vec();
             style.show_any = true;
         }
         style
-    }
-
-    /// Whether what is drawn says where two maps differ, not which class there is.
-    fn draws_difference(&self) -> bool {
-        match self.state.masks.shown {
-            Shown::Difference => true,
-            Shown::Model => self.state.overlay.mode == AnalysisMode::Agreement,
-            Shown::Mask => false,
-        }
     }
 
     /// What is drawn over a pane, finest first.
@@ -394,7 +385,7 @@ impl App {
 
     /// What codes of the overlay are called.
     fn drawn_names(&self) -> Vec<String> {
-        if self.draws_difference() {
+        if self.state.draws_difference() {
             return DIFFERENCE_NAMES.map(str::to_owned).to_vec();
         }
         let mask = self.state.masks.open.as_ref();
@@ -458,8 +449,9 @@ impl App {
 }
 
 /// Where maps name the same class, and where not: nothing, and vermilion.
-const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
-const DIFFERENCE_NAMES: [&str; 2] = ["same class", "other class"];
+pub const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
+/// What both are called.
+pub const DIFFERENCE_NAMES: [&str; 2] = ["same class", "other class"];
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
 const ALL_KNOWN: f64 = 0.999;

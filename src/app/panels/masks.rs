@@ -82,7 +82,15 @@ fn drawn(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
                 "Where both differ, as far as they were compared (V)",
             ),
         ] {
+            let is_there = match shown {
+                Shown::Model => true,
+                Shown::Mask => state.masks.open.is_some(),
+                Shown::Difference => state.masks.difference.is_some(),
+            };
             let is_shown = state.masks.shown == shown;
+            if !is_there && !is_shown {
+                continue;
+            }
             if choice(ui, is_shown, name).on_hover_text(hover).clicked() {
                 out.push(Command::Masks(MaskCommand::Show(shown)));
             }

@@ -8,7 +8,9 @@ use super::widgets::{
 };
 use crate::app::command::{Command, Panel};
 use crate::app::file_for::FileFor;
-use crate::app::overlay::{AnalysisMode, OverlayCommand, OverlayState};
+use crate::app::overlay::{
+    AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, OverlayCommand, OverlayState,
+};
 use crate::app::state::{AppState, Fields};
 use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle};
 use crate::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
@@ -130,9 +132,12 @@ fn ready(
     shown(ui, overlay, asked);
     mode(ui, overlay, asked);
     ui.add_space(4.0);
-    looks(ui, overlay, asked);
+    looks(ui, state, asked);
     ui.add_space(4.0);
-    classes(ui, facts, overlay, asked);
+    match state.draws_difference() {
+        true => difference(ui),
+        false => classes(ui, facts, overlay, asked),
+    }
     ui.add_space(4.0);
     masks::show(ui, state, out);
     ui.add_space(4.0);
@@ -247,7 +252,39 @@ fn mode(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
     });
 }
 
-fn looks(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
+/// What heat maps show: of classes, and of two magnifications.
+const HEAT: [(OverlayContent, [(&str, &str); 2]); 3] = [
+    (
+        OverlayContent::Classes,
+        [
+            ("Classes", "The most likely class"),
+            ("Classes", "Where both name another class"),
+        ],
+    ),
+    (
+        OverlayContent::Value,
+        [
+            ("Probability", "How likely a class is, as a heat map"),
+            (
+                "Divergence",
+                "How far apart both are, as a heat map: Jensen-Shannon divergence, bits",
+            ),
+        ],
+    ),
+    (
+        OverlayContent::Extra,
+        [
+            ("Entropy", "How undecided the model is, as a heat map"),
+            (
+                "Unsure",
+                "How undecided the less sure of both is, as a heat map",
+            ),
+        ],
+    ),
+];
+
+fn looks(ui: &mut Ui, state: &AppState, asked: &mut Vec<OverlayCommand>) {
+    let overlay = &state.overlay;
     let mut style = overlay.style.clone();
     ui.horizontal(|ui| {
         let label = fixed_width_label(ui, "Opacity", NAME_WIDTH);
@@ -276,19 +313,8 @@ fn looks(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
     });
     ui.horizontal(|ui| {
         fixed_width_label(ui, "Show", NAME_WIDTH);
-        for (content, name, hover) in [
-            (OverlayContent::Classes, "Classes", "The most likely class"),
-            (
-                OverlayContent::Value,
-                "Probability",
-                "How likely a class is, as a heat map",
-            ),
-            (
-                OverlayContent::Extra,
-                "Entropy",
-                "How undecided the model is, as a heat map",
-            ),
-        ] {
+        for (content, names) in HEAT {
+            let (name, hover) = names[usize::from(state.draws_agreement())];
             if choice(ui, style.content == content, name)
                 .on_hover_text(hover)
                 .clicked()
@@ -297,7 +323,9 @@ fn looks(ui: &mut Ui, overlay: &OverlayState, asked: &mut Vec<OverlayCommand>) {
             }
         }
     });
-    probability(ui, overlay, &style, asked);
+    if !state.draws_agreement() {
+        probability(ui, overlay, &style, asked);
+    }
     ui.scope(|ui| {
         clear_marks(ui);
         ui.checkbox(
@@ -342,6 +370,23 @@ fn probability(
         });
         response.response.labelled_by(label.id);
     });
+}
+
+/// What the colours stand for where two maps are held against each other.
+fn difference(ui: &mut Ui) {
+    for (name, [r, g, b, alpha]) in DIFFERENCE_NAMES.iter().zip(DIFFERENCE_PALETTE) {
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 14.0), egui::Sense::hover());
+            if alpha > 0 {
+                let colour = egui::Color32::from_rgb(r, g, b);
+                ui.painter().rect_filled(rect, 2.0, colour);
+            }
+            ui.label(match alpha > 0 {
+                true => (*name).to_owned(),
+                false => format!("{name}: not coloured"),
+            });
+        });
+    }
 }
 
 fn classes(

@@ -61,13 +61,26 @@ fn ask(ui: &mut Ui, state: &AppState, asked: &mut Vec<ReviewCommand>) {
 }
 
 fn waiting(ui: &mut Ui, state: &AppState, asked: &mut Vec<ReviewCommand>) {
-    let left = state.overlay.status.waiting;
+    let status = &state.overlay.status;
     let text = match state.overlay.reason.as_ref() {
         Some(reason) => reason.clone(),
-        None => format!("The model is at work on the field: {left} tiles are left"),
+        None => format!(
+            "The model is at work on the field: {} tiles are left{}",
+            status.waiting,
+            time_left(status.waiting, status.tiles_per_s)
+        ),
     };
     ui.label(text);
     stop(ui, asked);
+}
+
+fn time_left(tiles: usize, tiles_per_s: f64) -> String {
+    let seconds = tiles as f64 / tiles_per_s;
+    match seconds {
+        s if !s.is_finite() => String::new(),
+        s if s < 90.0 => format!(", about {s:.0} s"),
+        s => format!(", about {:.0} min", s / 60.0),
+    }
 }
 
 fn stop(ui: &mut Ui, asked: &mut Vec<ReviewCommand>) {
@@ -229,16 +242,18 @@ fn judge(
     let region = state.review.region();
     let verdict = region.and_then(|region| verdict_on(verdicts, found, &region.rect));
     let given = verdict.map(|verdict| verdict.decision);
-    ui.add_enabled_ui(region.is_some(), |ui| {
-        ui.horizontal(|ui| {
-            for (command, name, hover) in [
-                (ReviewCommand::Previous, "Previous", "P"),
-                (ReviewCommand::Next, "Next", "N"),
-            ] {
-                if ui.button(name).on_hover_text(hover).clicked() {
-                    asked.push(command);
-                }
+    ui.horizontal(|ui| {
+        let any = !found.comparison.regions.is_empty();
+        for (command, name, hover) in [
+            (ReviewCommand::Previous, "Previous", "P"),
+            (ReviewCommand::Next, "Next", "N"),
+        ] {
+            let button = ui.add_enabled(any, Button::new(name));
+            if button.on_hover_text(hover).clicked() {
+                asked.push(command);
             }
+        }
+        ui.add_enabled_ui(region.is_some(), |ui| {
             for (decision, name, hover) in [
                 (Decision::Accept, "Accept", "It is right (A)"),
                 (Decision::Flag, "Flag", "It needs a look (Q)"),
@@ -252,6 +267,8 @@ fn judge(
                 }
             }
         });
+    });
+    ui.add_enabled_ui(region.is_some(), |ui| {
         let edit = TextEdit::singleline(&mut fields.review_note).hint_text("Note (M)");
         let response = ui.add(edit.desired_width(f32::INFINITY));
         let response = response.accessible_name("Note on the region");

@@ -159,8 +159,13 @@ fn colour(ui: &mut Ui, rgb: Option<[u8; 3]>) {
 fn live(ui: &mut Ui, state: &AppState, width: f32) {
     let overlay = &state.overlay;
     if width > ROOM_FOR_CLASS {
-        let text = class_text(overlay.under_pointer.as_ref());
-        fixed(ui, text, "Class under the pointer, and its probability");
+        let under_pointer = overlay.under_pointer.as_ref();
+        let (text, hover) = match (state.draws_agreement(), state.draws_difference()) {
+            (true, _) => (divergence_text(under_pointer), HOVER_DIVERGENCE),
+            (_, true) => (difference_text(under_pointer), HOVER_DIFFERENCE),
+            _ => (class_text(under_pointer), HOVER_CLASS),
+        };
+        fixed(ui, text, hover);
     }
     let status = &overlay.status;
     let hover = "Tiles that are still to be analysed of what is seen";
@@ -180,6 +185,23 @@ fn live(ui: &mut Ui, state: &AppState, width: f32) {
         };
         fixed(ui, format!("{name} {rate:>5}/s"), &hover);
     }
+}
+
+const HOVER_CLASS: &str = "Class under the pointer, and its probability";
+const HOVER_DIFFERENCE: &str = "Whether both maps name the same class under the pointer";
+const HOVER_DIVERGENCE: &str = "Whether both magnifications name the same class under the pointer, \
+                                and how far apart they are: Jensen-Shannon divergence, bits";
+
+fn divergence_text(under_pointer: Option<&(String, f32)>) -> String {
+    match under_pointer {
+        Some((name, bits)) => format!("{name:<12} {bits:>4.2}b"),
+        None => class_text(None),
+    }
+}
+
+fn difference_text(under_pointer: Option<&(String, f32)>) -> String {
+    let name = under_pointer.map_or("–", |(name, _)| name);
+    format!("{name:<12}      ")
 }
 
 fn class_text(under_pointer: Option<&(String, f32)>) -> String {

@@ -16,6 +16,7 @@ use crate::app::state::PaneIndex;
 use crate::cli::{output, parse};
 use crate::geometry::{ScreenPoint, ScreenVector, SlidePoint};
 use crate::jobs::live::{ModelChoice, ModelState};
+use crate::segment::live::LiveStatus;
 
 /// Steps of a round.
 const STEPS: usize = 16;
@@ -34,6 +35,12 @@ const JUMPS: usize = 12;
 
 /// A field of glass shows nothing, however long one waits.
 const LONGEST_FIRST_PX: Duration = Duration::from_secs(3);
+
+/// Turns of a dial over a field that stands still.
+const TURNS: usize = 6;
+
+/// A field at 10x is analysed by then, or something is wrong.
+const LONGEST_FIELD: Duration = Duration::from_secs(180);
 
 /// Part of the run after which memory is expected to keep still.
 const WARM_UP: f64 = 0.4;
@@ -79,11 +86,14 @@ struct OverlayResult {
     busy_frame_cpu_p99_ms: f64,
     /// A whole frame until the adapter is done, median, ms.
     frame_p50_ms: f64,
-    /// Dials that were turned and let go.
+    /// From a turn of a dial over a field at 10x that stands still to all of it, median and
+    /// longest, ms.
+    turn_p50_ms: f64,
+    turn_max_ms: f64,
+    /// Encoding and decoding of all of that field, when it was new, ms.
+    full_ms: f64,
+    /// Dials that were turned and let go on the journey.
     turns: usize,
-    /// From a turn to all of the field, median of those that finished before the next, ms; none
-    /// where none did.
-    turn_p50_ms: Option<f64>,
     /// From a jump to a fresh field to the frame that shows its first tile, median and longest, ms.
     first_px_p50_ms: f64,
     first_px_max_ms: f64,
@@ -105,6 +115,7 @@ struct Measured {
     samples: Samples,
     busy_cpu: Vec<f64>,
     turn_ms: Vec<f64>,
+    full_ms: f64,
     turns: usize,
     first_px_ms: Vec<f64>,
     tile_ms: Vec<f64>,
@@ -123,6 +134,7 @@ pub fn run(args: &OverlayArgs) -> anyhow::Result<()> {
     for jump in 0..JUMPS {
         jump_to(&mut window, jump, &mut measured)?;
     }
+    turn_dials(&mut window, &mut measured)?;
     let started = Instant::now();
     let length = Duration::from_secs_f64(f64::from(args.minutes) * 60.0);
     let mut step = 0;
@@ -186,6 +198,50 @@ fn jump_to(
     Ok(())
 }
 
+/// Dials over a field that is known, one after the other, each until all of the field shows it.
+fn turn_dials(window: &mut OffScreenWindow, measured: &mut Measured) -> anyhow::Result<()> {
+    until(window, |status| status.waiting == 0)?;
+    for turn in 0..TURNS {
+        let turned = OverlayCommand::Turn {
+            dials: DialSet::Bias,
+            class: turn % 2,
+            to: 1.0 + turn as f32 * 0.3,
+            held: false,
+        };
+        let before = window.app.state().overlay.status.turn_s;
+        window.app.command(Command::Overlay(turned));
+        let began = Instant::now();
+        until(window, |status| {
+            status.waiting == 0 && status.turn_s != before
+        })?;
+        measured.turn_ms.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    let status = &window.app.state().overlay.status;
+    measured.full_ms = status.full_s.unwrap_or(f64::NAN) * 1e3;
+    let reset = OverlayCommand::Reset(ResetTo::Learned, None);
+    window.app.command(Command::Overlay(reset));
+    Ok(())
+}
+
+/// Frames until the model's status is as wanted.
+fn until(
+    window: &mut OffScreenWindow,
+    is_wanted: impl Fn(&LiveStatus) -> bool,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    loop {
+        window.frame(FRAME)?;
+        if is_wanted(&window.app.state().overlay.status) {
+            return Ok(());
+        }
+        ensure!(
+            started.elapsed() < LONGEST_FIELD,
+            "the field takes too long"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// One step: a motion over some frames, then still for a while.
 fn travel(
     window: &mut OffScreenWindow,
@@ -213,7 +269,6 @@ fn travel(
 /// One frame at the pace of a screen.
 fn draw(window: &mut OffScreenWindow, measured: &mut Measured) -> anyhow::Result<()> {
     let started = Instant::now();
-    let before = window.app.state().overlay.status.turn_s;
     let cost = window.frame(FRAME)?;
     let cpu_ms = cost.ui_cpu.as_secs_f64() * 1e3;
     measured
@@ -224,11 +279,6 @@ fn draw(window: &mut OffScreenWindow, measured: &mut Measured) -> anyhow::Result
     let status = &window.app.state().overlay.status;
     if status.waiting > 0 {
         measured.busy_cpu.push(cpu_ms);
-    }
-    if status.turn_s != before {
-        measured
-            .turn_ms
-            .extend(status.turn_s.map(|seconds| seconds * 1e3));
     }
     std::thread::sleep(FRAME.saturating_sub(started.elapsed()));
     Ok(())
@@ -334,7 +384,9 @@ impl Measured {
             busy_frame_cpu_p99_ms: quantile(&mut self.busy_cpu, 0.99),
             frame_p50_ms: quantile(&mut self.samples.whole, 0.5),
             turns: self.turns,
-            turn_p50_ms: (!self.turn_ms.is_empty()).then(|| quantile(&mut self.turn_ms, 0.5)),
+            turn_p50_ms: quantile(&mut self.turn_ms, 0.5),
+            turn_max_ms: quantile(&mut self.turn_ms, 1.0),
+            full_ms: self.full_ms,
             first_px_p50_ms: quantile(&mut self.first_px_ms, 0.5),
             first_px_max_ms: quantile(&mut self.first_px_ms, 1.0),
             tile_ms: quantile(&mut self.tile_ms, 0.5),
@@ -361,16 +413,13 @@ fn words(result: &OverlayResult) -> String {
         ),
         _ => "not told by the system, or too short a run".to_owned(),
     };
-    let turn = match result.turn_p50_ms {
-        Some(ms) => format!("{ms:.0} ms p50 until all of the field shows one"),
-        None => "none shown by all of the field before the next motion".to_owned(),
-    };
     format!(
         "{adapter} on {cores} cores, window {width}x{height} px\n\
          frames           {:8}, {} of them while the model was at work\n\
          window thread    {:8.2} ms p50 {:8.2} ms p99 per frame, {:.2} ms p99 at work\n\
          whole frame      {:8.1} ms p50\n\
-         dials            {:8} turns, {turn}\n\
+         a dial           {:8.0} ms p50 {:8.0} ms at most until all of a still field shows it\n\
+         all of that field{:8.0} ms when it was new\n\
          first tile       {:8.0} ms p50 {:8.0} ms at most after a jump, a tile takes {:.0} ms\n\
          tiles            {:8} encoded, {} decoded\n\
          memory           {memory}\n",
@@ -380,7 +429,9 @@ fn words(result: &OverlayResult) -> String {
         result.frame_cpu_p99_ms,
         result.busy_frame_cpu_p99_ms,
         result.frame_p50_ms,
-        result.turns,
+        result.turn_p50_ms,
+        result.turn_max_ms,
+        result.full_ms,
         result.first_px_p50_ms,
         result.first_px_max_ms,
         result.tile_ms,
