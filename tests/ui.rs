@@ -656,7 +656,10 @@ fn the_view_and_what_was_analysed_are_saved_with_where_they_come_from() {
     window.ask(Command::Export(ExportCommand::Field(field.clone())));
     window.ask(Command::Export(ExportCommand::Map(map.clone())));
     let written = |path: &Path| std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
-    window.until("both are written", |_| written(&field) && written(&map));
+    window.until("both are written", |window| {
+        window.app().state().writing.is_empty()
+    });
+    assert!(written(&field) && written(&map));
     let bytes = std::fs::read(&field).unwrap();
     let says = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
     assert!(says(b"Model-Hash") && says(b"Attention-Bias") && says(b"ICC-Profile"));

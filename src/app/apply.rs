@@ -83,11 +83,14 @@ impl App {
                 path: Some(path),
                 ..
             } => self.apply(what.command(path)),
-            Event::Chosen { answered: true, .. } => {}
+            // Cancelled, or a portal that failed slowly: nobody can tell.
+            Event::Chosen { answered: true, .. } => {
+                tracing::info!("no file was chosen; Ctrl+L takes a path");
+            }
             Event::Chosen { what, .. } => {
                 self.ask_for_path(what);
                 self.fields.path_hint =
-                    Some("No desktop file dialog answers here: type the path.".into());
+                    Some("No file dialog of the desktop answers here, or it was closed at once: type the path.".into());
             }
             Event::DialsRead(saved) => self.dials_read(saved),
             Event::MaskOpened {

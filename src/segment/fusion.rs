@@ -22,7 +22,10 @@ pub struct Fusion {
 pub const DEFAULT_WEIGHT: f32 = 0.5;
 
 /// What was chosen for a shipped model on validation slides; see `docs/consistency.md`.
-const CHOSEN: [&str; 1] = [include_str!("../../assets/fusion-breast.json")];
+const CHOSEN: [&str; 2] = [
+    include_str!("../../assets/fusion-brain.json"),
+    include_str!("../../assets/fusion-breast.json"),
+];
 
 /// A file of weights and temperatures.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -14,11 +14,12 @@ use crate::jobs::on_compute_thread;
 use crate::learn::eval_mad::{
     EvalConfig, NamedEncoder, Report, evaluate, probe_plot, retrieval_plot, to_markdown,
 };
-use crate::model::weights;
+use crate::model::shipped;
+use crate::model::weights::{self, WeightsSource};
 
 const MAD_EXAMPLES: &str = "\
 Examples:
-  parfocal eval mad --weights tiny.safetensors -o report
+  parfocal eval mad --weights tiny -o report
   parfocal eval mad --weights a.safetensors --weights b.safetensors --without c.safetensors \\
       --seeds 3 --data eval.toml -o report
 
@@ -34,12 +35,12 @@ each shape and the mean colour are always compared with. --data names real slide
 #[derive(Debug, Args)]
 #[command(after_help = MAD_EXAMPLES)]
 pub struct MadArgs {
-    /// Weights of an encoder; give it again for more, on the same tiles.
-    #[arg(long, value_name = "FILE", required = true)]
-    weights: Vec<PathBuf>,
+    /// Weights of an encoder, a file or what ships: tiny; give it again for more, on the same tiles.
+    #[arg(long, value_name = "WEIGHTS", required = true, value_parser = encoder)]
+    weights: Vec<WeightsSource>,
     /// Weights of the same training without the context and token losses: a floor.
-    #[arg(long, value_name = "FILE")]
-    without: Vec<PathBuf>,
+    #[arg(long, value_name = "WEIGHTS", value_parser = encoder)]
+    without: Vec<WeightsSource>,
     /// Repeat with as many seeds: other phantom slides, places and untrained encoders.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100))]
     seeds: Option<u64>,
@@ -111,14 +112,14 @@ impl MadArgs {
     }
 
     fn encoders(&self, device: &Device) -> anyhow::Result<Vec<NamedEncoder>> {
-        let trained = self.weights.iter().map(|path| (path, false));
-        let without = self.without.iter().map(|path| (path, true));
-        let all: Vec<(&PathBuf, bool)> = trained.chain(without).collect();
-        let load = |(path, without): &(&PathBuf, bool)| {
+        let trained = self.weights.iter().map(|source| (source, false));
+        let without = self.without.iter().map(|source| (source, true));
+        let all: Vec<(&WeightsSource, bool)> = trained.chain(without).collect();
+        let load = |(source, without): &(&WeightsSource, bool)| {
             anyhow::Ok(NamedEncoder {
-                name: name_of(path, &all),
-                encoder: weights::load(*path, device)?,
-                hash: format!("sha256:{}", weights::hash_of(*path)?),
+                name: name_of(source, &all),
+                encoder: weights::load(*source, device)?,
+                hash: format!("sha256:{}", weights::hash_of(*source)?),
                 without: *without,
             })
         };
@@ -126,17 +127,24 @@ impl MadArgs {
     }
 }
 
-/// A file's name without its ending; with its folder, where two files are called alike.
-fn name_of(path: &Path, all: &[(&PathBuf, bool)]) -> String {
-    let stem = |path: &Path| {
-        path.file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
+/// Infallible but for its type: clap wants a `Result`.
+fn encoder(text: &str) -> Result<WeightsSource, String> {
+    Ok(WeightsSource::named(text, &[shipped::ENCODER]))
+}
+
+/// The name of what ships, or a file's without its ending; where two are called alike, a file's with
+/// its folder.
+fn name_of(source: &WeightsSource, all: &[(&WeightsSource, bool)]) -> String {
+    let stem = |source: &WeightsSource| {
+        let name = PathBuf::from(source.short_name());
+        name.with_extension("").display().to_string()
     };
-    let alike = all.iter().filter(|(other, _)| stem(other) == stem(path));
-    if alike.count() == 1 {
-        return stem(path).unwrap_or_default();
+    let alike = all.iter().filter(|(other, _)| stem(other) == stem(source));
+    match (alike.count(), source.file()) {
+        (1, _) => stem(source),
+        (_, Some(path)) => path.with_extension("").display().to_string(),
+        (_, None) => source.to_string(),
     }
-    path.with_extension("").display().to_string()
 }
 
 #[cfg(test)]
@@ -152,10 +160,25 @@ mod tests {
 
     #[test]
     fn encoders_of_one_name_are_told_apart_by_their_folders() {
-        let paths = ["a/w.safetensors", "b/w.safetensors", "c/v.safetensors"].map(PathBuf::from);
-        let all: Vec<(&PathBuf, bool)> = paths.iter().map(|path| (path, false)).collect();
-        let names = paths.each_ref().map(|path| name_of(path, &all));
-        assert_eq!(names, ["a/w", "b/w", "v"]);
+        let names = |given: &[&str]| -> Vec<String> {
+            let given = given.iter().map(|text| encoder(text).unwrap());
+            let given: Vec<WeightsSource> = given.collect();
+            let all: Vec<(&WeightsSource, bool)> = given.iter().map(|one| (one, false)).collect();
+            given.iter().map(|one| name_of(one, &all)).collect()
+        };
+        let files = ["a/w.safetensors", "b/w.safetensors", "c/v.safetensors"];
+        assert_eq!(names(&files), ["a/w", "b/w", "v"]);
+        assert_eq!(names(&["tiny", "a/w.safetensors"]), ["tiny", "w"]);
+        let both = names(&["tiny", "tiny.safetensors"]);
+        assert_eq!(both, ["shipped weights 'tiny'", "tiny"]);
+    }
+
+    #[test]
+    fn what_ships_is_found_by_its_name() {
+        let text = "x --weights tiny --without ./tiny -o r";
+        let args = Only::try_parse_from(text.split(' ')).unwrap().args;
+        assert!(matches!(args.weights[..], [WeightsSource::Shipped(_)]));
+        assert_eq!(args.without[0].file(), Some(Path::new("./tiny")));
     }
 
     #[test]

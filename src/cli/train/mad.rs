@@ -64,7 +64,8 @@ fn words(running: &Running<'_>, rank: &mut String) -> String {
     if let (Some(class), Some(tokens)) = (row.rank_class, row.rank_tokens) {
         *rank = format!("{class:.0}/{tokens:.0}");
         if class.min(tokens) < running.low_rank {
-            *rank += &format!(" (low: under {:.0})", running.low_rank);
+            let low = running.low_rank;
+            *rank += &format!(" (collapsed by the method's measure: under {low:.0})");
         }
     }
     let contrast = match row.contrast {

@@ -18,7 +18,7 @@ use crate::geometry::{Mpp, UmPoint};
 use crate::learn::embed::{Block, Tile, TileAt};
 use crate::learn::metrics::Confusion;
 use crate::learn::probe::Probe;
-use crate::learn::statistics::{CONFIDENCE, middle_share};
+use crate::learn::statistics::{CONFIDENCE, middle_share, wilson};
 use crate::slide::image_file::ImageFileSource;
 use crate::slide::scaled::Scaled;
 
@@ -49,14 +49,14 @@ pub struct Set {
     folder: PathBuf,
 }
 
-/// A figure and its bootstrap interval over test tiles, within classes.
+/// A figure and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// The figure, 0–1.
     pub value: f64,
-    /// 2.5 % of the draws lie below.
+    /// Lower end.
     pub low: f64,
-    /// 2.5 % of the draws lie above.
+    /// Upper end.
     pub high: f64,
 }
 
@@ -71,9 +71,9 @@ pub struct Transfer {
     pub training: usize,
     /// Test tiles.
     pub tested: usize,
-    /// Share of test tiles that were right.
+    /// Share of test tiles that were right; Wilson's interval.
     pub top1: Interval,
-    /// Macro-F1.
+    /// Macro-F1; bootstrap interval over all test tiles.
     pub macro_f1: Interval,
 }
 
@@ -195,20 +195,17 @@ impl Set {
             error,
         })?;
         let predicted = probe.predict(&test);
-        let interval = |figure: fn(&Confusion) -> f64| {
-            let of = |picks: &[usize]| {
-                let pick = |from: &[usize]| picks.iter().map(|n| from[*n]).collect::<Vec<_>>();
-                figure(&Confusion::of(classes, &pick(&truth), &pick(&predicted)))
-            };
-            bootstrap(&truth, config.bootstrap, bench.seed, of)
+        let macro_f1 = |picks: &[usize]| {
+            let pick = |from: &[usize]| picks.iter().map(|n| from[*n]).collect::<Vec<_>>();
+            Confusion::of(classes, &pick(&truth), &pick(&predicted)).macro_f1()
         };
         Ok(Transfer {
             from: from.to_owned(),
             to: to.to_owned(),
             training: labels.len(),
             tested: truth.len(),
-            top1: interval(Confusion::top1),
-            macro_f1: interval(Confusion::macro_f1),
+            top1: share_right(&truth, &predicted),
+            macro_f1: bootstrap(truth.len(), config.bootstrap, bench.seed, macro_f1),
         })
     }
 
@@ -230,28 +227,32 @@ impl Set {
     }
 }
 
-/// A figure of all cases, and the interval of that figure over `draws` draws with replacement
-/// within each class (Efron's percentile bootstrap).
-fn bootstrap(
-    truth: &[usize],
-    draws: usize,
-    seed: u64,
-    figure: impl Fn(&[usize]) -> f64,
-) -> Interval {
-    let all: Vec<usize> = (0..truth.len()).collect();
-    let of_class = |class: usize| all.iter().copied().filter(move |n| truth[*n] == class);
-    let peers: Vec<Vec<usize>> = truth
-        .iter()
-        .map(|class| of_class(*class).collect())
-        .collect();
+/// The share of cases whose prediction is the truth, with Wilson's interval.
+fn share_right(truth: &[usize], predicted: &[usize]) -> Interval {
+    let pairs = truth.iter().zip(predicted);
+    let right = pairs
+        .filter(|(truth, predicted)| truth == predicted)
+        .count();
+    let (low, high) = wilson(right, truth.len());
+    Interval {
+        value: right as f64 / truth.len().max(1) as f64,
+        low,
+        high,
+    }
+}
+
+/// A figure of all of `cases`, and the interval of that figure over `draws` draws of as many cases
+/// with replacement (Efron's percentile bootstrap). From all classes together: of a class with
+/// three tiles, draws within it would differ too little.
+fn bootstrap(cases: usize, draws: usize, seed: u64, figure: impl Fn(&[usize]) -> f64) -> Interval {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut draw = || {
-        let mut pick = |peers: &Vec<usize>| peers[rng.random_range(0..peers.len())];
-        figure(&peers.iter().map(&mut pick).collect::<Vec<usize>>())
+        let picks: Vec<usize> = (0..cases).map(|_| rng.random_range(0..cases)).collect();
+        figure(&picks)
     };
     let (low, high) = middle_share((0..draws).map(|_| draw()).collect(), CONFIDENCE);
     Interval {
-        value: figure(&all),
+        value: figure(&(0..cases).collect::<Vec<usize>>()),
         low,
         high,
     }
@@ -261,17 +262,35 @@ fn bootstrap(
 mod tests {
     use super::*;
 
+    /// Nine classes of three tiles: five wholly right, four wholly wrong.
+    fn nine_of_three() -> (Vec<usize>, Vec<usize>) {
+        let truth: Vec<usize> = (0..27).map(|n| n / 3).collect();
+        let right = |class: &usize| if *class < 5 { *class } else { 0 };
+        let predicted = truth.iter().map(right).collect();
+        (truth, predicted)
+    }
+
     #[test]
-    fn the_interval_holds_the_figure_and_is_as_wide_as_it_should_be() {
-        // 80 of 100 right: the deviation of the share is 0.04.
-        let truth = vec![0; 100];
-        let right = |n: &usize| *n < 80;
-        let share = |picks: &[usize]| picks.iter().filter(|n| right(n)).count() as f64 / 100.0;
-        let interval = bootstrap(&truth, 2000, 1, share);
-        assert_eq!(interval.value, 0.8);
-        assert!((interval.low - 0.72).abs() <= 0.02, "{interval:?}");
-        assert!((interval.high - 0.88).abs() <= 0.02, "{interval:?}");
-        assert_eq!(interval, bootstrap(&truth, 2000, 1, share));
+    fn the_interval_of_a_share_is_as_wide_as_its_tiles_allow() {
+        let (truth, predicted) = nine_of_three();
+        let interval = share_right(&truth, &predicted);
+        assert_eq!(interval.value, 15.0 / 27.0);
+        // Draws within classes would give an interval of no width here.
+        assert!((interval.low - 0.373).abs() < 1e-3, "{interval:?}");
+        assert!((interval.high - 0.724).abs() < 1e-3, "{interval:?}");
+    }
+
+    #[test]
+    fn draws_are_from_all_classes_together() {
+        let (truth, predicted) = nine_of_three();
+        let right = |n: &&usize| truth[**n] == predicted[**n];
+        let share = |picks: &[usize]| picks.iter().filter(right).count() as f64 / 27.0;
+        let interval = bootstrap(27, 2000, 1, share);
+        assert_eq!(interval.value, 15.0 / 27.0);
+        // The deviation of the share is 0.096.
+        assert!((interval.low - 0.37).abs() <= 0.04, "{interval:?}");
+        assert!((interval.high - 0.74).abs() <= 0.04, "{interval:?}");
+        assert_eq!(interval, bootstrap(27, 2000, 1, share));
     }
 
     #[test]

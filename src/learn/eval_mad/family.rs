@@ -54,23 +54,24 @@ impl Mean {
         self.count += 1;
     }
 
-    fn get(self) -> f64 {
-        self.sum / self.count.max(1) as f64
+    /// `None` of nothing.
+    fn get(self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
     }
 }
 
 impl Tally {
-    /// The figures; all 0 where no parent took part.
-    pub fn scores(&self) -> PlaceScores {
-        let children = self.children.max(1) as f64;
-        PlaceScores {
+    /// The figures; `None` where no parent took part.
+    pub fn scores(&self) -> Option<PlaceScores> {
+        let children = self.children as f64;
+        Some(PlaceScores {
             top1: self.right as f64 / children,
             top1_jittered: self.right_jittered as f64 / children,
             chance: self.chance / children,
-            own: self.own.get(),
-            same_parent: self.same_parent.get(),
+            own: self.own.get()?,
+            same_parent: self.same_parent.get()?,
             other_parent: self.other_parent.get(),
-        }
+        })
     }
 
     /// Adds a parent: row n of `low` is what its tokens say of child n, `high` the child's own.
@@ -235,10 +236,10 @@ mod tests {
             .collect();
         let mut tally = Tally::default();
         tally.add(low.clone(), high.clone());
-        let scores = tally.scores();
+        let scores = tally.scores().unwrap();
         assert_eq!((scores.top1, scores.chance), (1.0, 0.25));
         assert!(scores.own > scores.same_parent);
-        assert_eq!(scores.other_parent, 0.0);
+        assert_eq!(scores.other_parent, None, "there was no other");
         tally.add(
             low,
             vec![
@@ -248,8 +249,9 @@ mod tests {
                 high[2].clone(),
             ],
         );
-        assert_eq!(tally.scores().top1, 0.5);
-        assert!(tally.scores().other_parent > 0.9);
+        let scores = tally.scores().unwrap();
+        assert_eq!(scores.top1, 0.5);
+        assert!(scores.other_parent.unwrap() > 0.9);
     }
 
     #[test]
@@ -257,9 +259,9 @@ mod tests {
         let alike = vec![vec![1.0, 2.0]; 5];
         let mut tally = Tally::default();
         tally.add(alike.clone(), alike);
-        assert_eq!(tally.scores().top1, 0.0);
-        assert_eq!(tally.scores().chance, 0.2);
-        assert_eq!(Tally::default().scores().top1, 0.0);
+        let scores = tally.scores().unwrap();
+        assert_eq!((scores.top1, scores.chance), (0.0, 0.2));
+        assert_eq!(Tally::default().scores(), None);
     }
 
     #[test]

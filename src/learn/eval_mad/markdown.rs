@@ -49,9 +49,10 @@ pub fn to_markdown(report: &Report, plots: &[&str]) -> String {
     text + &hashes(report)
 }
 
-/// A figure with its spread, as a percentage or plain.
-fn figure<T>(spread: Option<&Spread<T>>, of: fn(&T) -> f64, percent: bool) -> String {
-    let Some(spread) = spread else {
+/// A figure with its spread, as a percentage or plain; a dash where it was not measured.
+fn figure<T>(spread: Option<&Spread<T>>, of: impl Fn(&T) -> Option<f64>, percent: bool) -> String {
+    let mean = spread.and_then(|spread| Some((spread, of(&spread.mean)?)));
+    let Some((spread, mean)) = mean else {
         return "–".to_owned();
     };
     let scale = if percent { 100.0 } else { 1.0 };
@@ -59,11 +60,8 @@ fn figure<T>(spread: Option<&Spread<T>>, of: fn(&T) -> f64, percent: bool) -> St
         let digits = if percent { 1 } else { 2 };
         format!("{:.digits$}", scale * value)
     };
-    let mean = show(of(&spread.mean));
-    let spread = spread
-        .deviation
-        .as_ref()
-        .map(|deviation| show(of(deviation)));
+    let mean = show(mean);
+    let spread = spread.deviation.as_ref().and_then(of).map(show);
     let unit = if percent { " %" } else { "" };
     match spread {
         Some(deviation) => format!("{mean} ± {deviation}{unit}"),
@@ -97,7 +95,7 @@ fn probes(report: &Report) -> String {
 }
 
 fn probe_row(tissue: &str, arm: &ArmReport, scores: Option<&Spread<ProbeScores>>) -> String {
-    let cell = |of: fn(&ProbeScores) -> f64| figure(scores, of, true);
+    let cell = |of: fn(&ProbeScores) -> f64| figure(scores, |s| Some(of(s)), true);
     row(&[
         tissue.to_owned(),
         format!("{} ({})", arm.name, arm.kind.role()),
@@ -135,7 +133,8 @@ fn places(report: &Report) -> String {
         };
         for arm in &report.arms {
             let scores = arm.places.get(n).and_then(|place| place.scores.as_ref());
-            let cell = |of: fn(&PlaceScores) -> f64, percent| figure(scores, of, percent);
+            let cell =
+                |of: fn(&PlaceScores) -> f64, percent| figure(scores, |s| Some(of(s)), percent);
             text += &row(&[
                 name.clone(),
                 arm.name.clone(),
@@ -145,7 +144,7 @@ fn places(report: &Report) -> String {
                 format!("{} / {}", place.families, place.children),
                 cell(|s| s.own, false),
                 cell(|s| s.same_parent, false),
-                cell(|s| s.other_parent, false),
+                figure(scores, |s| s.other_parent, false),
             ]);
         }
     }
@@ -164,7 +163,7 @@ fn ranks(report: &Report) -> String {
         "embeddings",
     ]);
     for arm in &report.arms {
-        let cell = |of: fn(&RankScores) -> f64| figure(arm.rank.as_ref(), of, false);
+        let cell = |of: fn(&RankScores) -> f64| figure(arm.rank.as_ref(), |s| Some(of(s)), false);
         text += &row(&[
             arm.name.clone(),
             cell(|s| s.cls_10x),
@@ -258,4 +257,32 @@ fn hashes(report: &Report) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_measured_is_a_dash_and_null_but_never_0() {
+        let of = |other_parent| PlaceScores {
+            top1: 0.5,
+            top1_jittered: 0.25,
+            chance: 0.0625,
+            own: 0.9,
+            same_parent: 0.8,
+            other_parent,
+        };
+        let cell = |seeds: Vec<PlaceScores>| {
+            let spread = Spread::of(seeds).unwrap();
+            let json = serde_json::to_value(&spread).unwrap();
+            let text = figure(Some(&spread), |s| s.other_parent, false);
+            (text, json["mean"]["other_parent"].is_null())
+        };
+        assert_eq!(cell(vec![of(None)]), ("–".to_owned(), true));
+        assert_eq!(cell(vec![of(None), of(Some(0.7))]).0, "–");
+        assert_eq!(cell(vec![of(Some(0.7))]), ("0.70".to_owned(), false));
+        let two = cell(vec![of(Some(0.7)), of(Some(0.7))]);
+        assert_eq!(two.0, "0.70 ± 0.00");
+    }
 }

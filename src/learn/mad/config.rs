@@ -91,16 +91,17 @@ impl Default for TeacherConfig {
     }
 }
 
-/// What stops a run that goes nowhere.
+/// How long a run remembers its embeddings, and what stops one that goes nowhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WatchConfig {
     /// Steps between two looks at the effective rank.
     pub every_steps: u64,
-    /// Rows it is taken over.
+    /// The last rows of a kind that are kept. The effective rank is taken over them and, where
+    /// `head.centred`, so is the mean that rows lose before the head: it changes training.
     pub rows: usize,
-    /// Share of the embedding's width below which the rank is called low (methods 2.2: about
-    /// 20 %); the run goes on.
+    /// Share of the embedding's width below which the run says that it has collapsed (methods 2.2:
+    /// about 20 %); it goes on.
     pub low_rank_share: f64,
     /// Share below which the run stops: nothing is left to learn from.
     pub least_rank_share: f64,

@@ -24,7 +24,7 @@ pub struct HeadConfig {
     pub bottleneck: usize,
     /// Number of prototypes P.
     pub prototypes: usize,
-    /// Whether rows are taken from their running mean before the head.
+    /// Whether rows lose their running mean, that of the last `watch.rows`, before the head.
     pub centred: bool,
 }
 
@@ -152,7 +152,8 @@ impl Seen {
     pub fn less(&self, centre: &Centre) -> Self {
         let row = |values: &[f32]| {
             let data = TensorData::new(values.to_vec(), [1, values.len()]);
-            Tensor::<2>::from_data(data, &self.parents.device())
+            let (device, dtype) = (self.parents.device(), self.parents.dtype());
+            Tensor::<2>::from_data(data, (&device, dtype))
         };
         let (class, patch) = (row(&centre.class), row(&centre.patch));
         Self {

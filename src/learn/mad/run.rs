@@ -69,14 +69,15 @@ pub struct Running<'a> {
     pub steps: u64,
     /// Tiles learned from in the step, both views counted once.
     pub tiles: usize,
-    /// Effective rank below which embeddings count as poor.
+    /// Effective rank below which embeddings have collapsed by the method's measure.
     pub low_rank: f64,
 }
 
 /// Trains by `file`, whose relative paths are relative to `base`, in the folder `out`.
 ///
-/// All that can stop the run is looked at first: settings, every source, the folder, room for a
-/// checkpoint. `progress` is called after each step; `Break` saves and stops.
+/// All that can stop the run is looked at first: settings, every source, the folder, room for two
+/// checkpoints, of which one replaces the other. `progress` is called after each step; `Break` saves
+/// and stops.
 ///
 /// # Errors
 /// When anything of that fails, or training does; the last checkpoint stays as it is.
@@ -98,10 +99,13 @@ pub fn run(
         false => Trainer::new(&file.run, tile_px, device)?,
     };
     let low_rank = file.run.watch.low_rank_share * trainer.width() as f64;
-    let notes = notes(file, &sources);
+    let mut notes = notes(file, &sources);
     folder.keep_settings(SETTINGS, file)?;
     let save = |trainer: &Trainer| trainer.save(&folder.checkpoint(), &data);
-    save(&trainer).map_err(TrainError::from)?;
+    // The second is written while the first lies there, as every one after it will be.
+    for _ in 0..2 {
+        save(&trainer).map_err(TrainError::from)?;
+    }
     let mut log =
         Log::open::<StepReport>(&folder.log(), trainer.step_number()).map_err(RunError::Log)?;
     let first = trainer.step_number();
@@ -116,6 +120,7 @@ pub fn run(
         let mut report = trainer.step(&batch)?;
         (report.seconds, report.waited) = (began.elapsed().as_secs_f64(), waited);
         log.push(&report).map_err(RunError::Log)?;
+        trainer.check_rank(&report)?;
         let stop = progress(&Running {
             report: &report,
             steps: file.run.steps,
@@ -132,6 +137,7 @@ pub fn run(
         }
     }
     save(&trainer).map_err(TrainError::from)?;
+    notes.insert("effective_rank".to_owned(), ranks(&trainer));
     let weights = folder.file(WEIGHTS);
     weights::save(&trainer.teacher().encoder, &notes, &weights)?;
     Ok(Ended::Finished(weights))
@@ -145,6 +151,14 @@ fn data_words(file: &TrainFile, sources: &Sources) -> String {
     format!(
         "{sampling}\n{}\nweights {weights:?}",
         sources.provenance().join("\n")
+    )
+}
+
+/// What a weights file says of the embeddings of the last steps.
+fn ranks(trainer: &Trainer) -> String {
+    let ([class, patch], width) = (trainer.ranks(), trainer.width());
+    format!(
+        "of the last steps: class embeddings {class:.1}, patch embeddings {patch:.1}, of {width}"
     )
 }
 

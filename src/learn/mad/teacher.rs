@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use crate::learn::values::{self, Values};
 
 /// Moves `teacher` towards `student`: momentum · teacher + (1 − momentum) · student for every
-/// parameter, matched by id. Gradients of `student` play no part.
+/// parameter, matched by id; one that `student` does not have stays. Gradients of `student` play no
+/// part.
 pub fn follow<M: Module>(teacher: M, student: &M, momentum: f64) -> M {
     teacher.map(&mut Follow {
         student: values::of(student),
@@ -33,10 +34,12 @@ impl ModuleMapper for Follow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::module::ModuleVisitor;
     use burn::nn::{Linear, LinearConfig};
     use burn::tensor::Device;
 
-    use crate::model::initial;
+    use crate::learn::mad::network::{HeadConfig, Network};
+    use crate::model::{EncoderConfig, initial};
 
     fn weights(layer: &Linear) -> Vec<f32> {
         layer.weight.val().into_data().try_to_vec().unwrap()
@@ -55,5 +58,39 @@ mod tests {
         }
         assert_ne!(weights(&moved), weights(&teacher));
         assert!(!moved.weight.val().device().is_autodiff());
+    }
+
+    #[test]
+    fn no_parameter_of_a_network_stays_behind() {
+        let shape = EncoderConfig {
+            width: 24,
+            depth: 2,
+            heads: 3,
+            mlp_width: 48,
+            registers: 2,
+            layer_scale: Some(0.5),
+            ..EncoderConfig::tiny()
+        };
+        let network = |seed, device: &Device| {
+            Network::new(&shape, &HeadConfig::default(), seed, device).unwrap()
+        };
+        let (plain, autodiff) = (Device::flex(), Device::flex().autodiff());
+        let student = network(2, &autodiff);
+        let teacher = follow(network(1, &plain), &student, 0.0);
+        let (mut theirs, mut meant) = (Numbers::default(), Numbers::default());
+        teacher.visit(&mut theirs);
+        student.visit(&mut meant);
+        assert!(theirs.0.len() > 20, "{} parameters", theirs.0.len());
+        assert_eq!(theirs.0, meant.0);
+    }
+
+    /// The numbers of each parameter.
+    #[derive(Default)]
+    struct Numbers(Vec<Vec<f32>>);
+
+    impl ModuleVisitor for Numbers {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.val().into_data().try_to_vec().unwrap());
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! Training as a whole: it learns, resumes exactly, and stops where it must.
 
+use std::ops::ControlFlow;
+use std::path::Path;
+
 use burn::tensor::{Device, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::config::{EncoderChoice, MadConfig};
 use super::network::{Centre, Seen};
+use super::run::{Running, TrainFile, run};
 use super::trainer::{StepReport, TrainError, Trainer};
+use crate::learn::log;
+use crate::learn::run_folder::Ended;
 use crate::learn::sampling::{FamilyBatch, View};
 use crate::model::EncoderConfig;
+use crate::model::weights::inspect;
 
 const TILE_PX: usize = 32;
 
@@ -164,7 +171,10 @@ fn embeddings_that_look_alike_end_the_run() {
     config.watch.least_rank_share = 0.9;
     config.watch.grace_steps = 2;
     let mut trainer = Trainer::new(&config, TILE_PX, &Device::flex()).unwrap();
-    let error = (0..40).find_map(|step| trainer.step(&batch(step, 2)).err());
+    let error = (0..40).find_map(|step| {
+        let report = trainer.step(&batch(step, 2)).unwrap();
+        trainer.check_rank(&report).err()
+    });
     let error = error.expect("stopped").to_string();
     assert!(
         error.contains("collapse") && error.contains("effective rank"),
@@ -227,4 +237,67 @@ fn a_batch_without_children_is_refused() {
             .to_string()
             .contains("no child")
     );
+}
+
+/// A run of a few steps on a small phantom.
+fn little_run(steps: u64, watch: &str) -> TrainFile {
+    let mut file: TrainFile = toml::from_str(&format!(
+        "[run]\nseed = 3\nsteps = {steps}\n\
+         [sampling]\ntile_px = {TILE_PX}\nfamilies = 2\nchildren_per_family = 4\n\
+         [[source]]\nphantom = \"breast\"\nseeds = [3]\nextent_mm = 1.0\n"
+    ))
+    .unwrap();
+    file.run = config(steps);
+    file.run.watch = toml::from_str(watch).unwrap();
+    file
+}
+
+#[test]
+fn the_step_that_collapsed_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = little_run(
+        40,
+        "every_steps = 3\nrows = 64\nleast_rank_share = 0.9\ngrace_steps = 2",
+    );
+    let mut go_on = |_: &Running<'_>| ControlFlow::Continue(());
+    let ended = run(
+        &file,
+        Path::new("."),
+        folder.path(),
+        false,
+        &Device::flex(),
+        &mut go_on,
+    );
+    let error = ended.unwrap_err().to_string();
+    let rows = log::read::<StepReport>(&folder.path().join("log.csv")).unwrap();
+    let last = rows.last().unwrap();
+    assert!(
+        error.contains(&format!("step {}: collapse", last.step)),
+        "{error}"
+    );
+    let rank = last.rank_class.unwrap().min(last.rank_tokens.unwrap());
+    assert!(rank < 0.9 * 48.0, "{rank}");
+}
+
+#[test]
+fn weights_say_which_ranks_training_ended_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = little_run(
+        3,
+        "every_steps = 3\nrows = 64\nleast_rank_share = 0.0\ngrace_steps = 2",
+    );
+    let mut last = None;
+    let mut look = |running: &Running<'_>| {
+        last = running.report.rank_class;
+        ControlFlow::Continue(())
+    };
+    let (base, device) = (Path::new("."), Device::flex());
+    let ended = run(&file, base, folder.path(), false, &device, &mut look).unwrap();
+    let Ended::Finished(weights) = ended else {
+        panic!("{ended:?}");
+    };
+    let notes = inspect(&weights).unwrap().notes;
+    let class = format!("class embeddings {:.1}", last.unwrap());
+    let said = &notes["effective_rank"];
+    assert!(said.contains(&class) && said.ends_with("of 48"), "{said}");
 }

@@ -4,24 +4,21 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::config::{MadConfig, MadConfigError};
-use super::losses::{contrast, cross_entropy, koleo};
 use super::network::{Centre, Network, Seen};
+use super::objective::{Losses, indices, losses};
 use super::ring::Ring;
-use super::targets::{Queues, Sharpening, Targets, targets};
+use super::targets::{Queues, Sharpening, targets};
 use super::teacher::follow;
 use crate::learn::adam::{Adam, Pace, norm};
 use crate::learn::checkpoint::CheckpointError;
 use crate::learn::log::Line;
 use crate::learn::rank::effective_rank;
-use crate::learn::sampling::{CHILDREN, FamilyBatch, View};
+use crate::learn::sampling::{FamilyBatch, View};
 use crate::learn::schedule::{cosine, line, warm_cosine};
 use crate::learn::split_pass::{EncoderPass, add};
 use crate::learn::values;
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
-
-/// Temperature of the optional contrast within a parent.
-const CONTRAST_TEMPERATURE: f64 = 0.1;
 
 /// Why training stopped or never began.
 #[derive(Debug, thiserror::Error)]
@@ -143,12 +140,6 @@ pub struct Trainer {
     pub(super) device: Device,
 }
 
-/// The parts of the loss as tensors of one value.
-struct Losses {
-    total: Tensor<1>,
-    parts: Tensor<1>,
-}
-
 impl Trainer {
     /// A run at its start, on `device` (without autodiff: the student gets it here).
     ///
@@ -193,8 +184,8 @@ impl Trainer {
     /// Learns from one batch.
     ///
     /// # Errors
-    /// When tiles do not suit the encoder, no child was kept, something is no number, or the
-    /// embeddings have collapsed. The run is then over; its last checkpoint is not touched.
+    /// When tiles do not suit the encoder, no child was kept, or something is no number. The run
+    /// is then over; its last checkpoint is not touched. Collapse is told by [`Self::check_rank`].
     pub fn step(&mut self, batch: &FamilyBatch) -> Result<StepReport, TrainError> {
         let step = self.step;
         if batch.child_places.is_empty() {
@@ -218,12 +209,20 @@ impl Trainer {
         );
         let pass = self.student_pass(of_student, batch, parts)?;
         let seen = Seen::new(&pass.embedding(), batch.families);
-        let losses = self.losses(&seen, &centre, &says, batch);
+        let head = &self.student.head;
+        let losses = losses(
+            head,
+            &self.config,
+            &seen,
+            &centre,
+            &says,
+            &batch.child_places,
+        );
         let mut report = self.report(&losses, batch)?;
         report.gradient = self.learn(losses.total, pass, report.learning_rate)?;
         self.teacher = follow(self.teacher.clone(), &self.student, report.momentum);
         self.step += 1;
-        self.watch(&mut report)?;
+        self.watch(&mut report);
         Ok(report)
     }
 
@@ -254,67 +253,6 @@ impl Trainer {
         Sharpening {
             temperature: line(teacher.temperature, self.step, teacher.temperature_steps),
             iterations: teacher.sinkhorn_iterations,
-        }
-    }
-
-    /// Methods 2.2: the student's say of its view against the teacher's of the other.
-    fn losses(&self, seen: &Seen, centre: &Centre, says: &Targets, batch: &FamilyBatch) -> Losses {
-        let head = &self.student.head;
-        let device = head.device();
-        let temperature = self.config.student.temperature;
-        let weights = &self.config.loss;
-        let says_of = |rows: Tensor<2>| head.scores(head.project(rows));
-        // The teacher's say enters without gradients.
-        let target = |rows: &Tensor<2>| Tensor::<2>::from_inner(rows.clone());
-        let places = indices(batch.child_places.iter().copied(), &device);
-        let families = batch.child_places.iter().map(|place| place / CHILDREN);
-        let family = indices(families, &device);
-        let raw = seen;
-        let seen = &raw.less(centre);
-        let zero = || Tensor::<1>::zeros([1], &device);
-        let when = |weight: f64, loss: &dyn Fn() -> Tensor<1>| match weight > 0.0 {
-            true => loss(),
-            false => zero(),
-        };
-
-        let global = when(weights.global, &|| {
-            cross_entropy(
-                target(&says.parents),
-                says_of(seen.parents.clone()),
-                temperature,
-            )
-        });
-        let context = when(weights.context, &|| {
-            let of_parent = target(&says.parents).select(0, family.clone());
-            cross_entropy(of_parent, says_of(seen.children.clone()), temperature)
-        });
-        let coarse = seen.coarse.clone().select(0, places);
-        let tokens = when(weights.tokens, &|| {
-            let detail = says_of(seen.fine.clone());
-            let down = cross_entropy(target(&says.coarse), detail, temperature);
-            let up = cross_entropy(target(&says.fine), says_of(coarse.clone()), temperature);
-            (down + up) * 0.5
-        });
-        let spread = when(weights.koleo, &|| {
-            (koleo(raw.parents.clone()) + koleo(raw.children.clone())) * 0.5
-        });
-        let siblings = when(weights.contrast, &|| {
-            contrast(
-                coarse.clone(),
-                seen.fine.clone(),
-                family.clone(),
-                CONTRAST_TEMPERATURE,
-            )
-        });
-        let total = global.clone() * weights.global
-            + context.clone() * weights.context
-            + tokens.clone() * weights.tokens
-            + spread.clone() * weights.koleo
-            + siblings.clone() * weights.contrast;
-        let parts = [total.clone(), global, context, tokens, spread, siblings];
-        Losses {
-            parts: Tensor::cat(parts.map(Tensor::inner).to_vec(), 0),
-            total,
         }
     }
 
@@ -391,31 +329,45 @@ impl Trainer {
         Ok(())
     }
 
-    /// Looks at the effective rank now and then; a collapse ends the run.
-    fn watch(&self, report: &mut StepReport) -> Result<(), TrainError> {
-        let watch = &self.config.watch;
-        if !self.step.is_multiple_of(watch.every_steps) {
-            return Ok(());
+    /// Looks at the effective rank now and then.
+    fn watch(&self, report: &mut StepReport) {
+        if self.step.is_multiple_of(self.config.watch.every_steps) {
+            let [class, tokens] = self.ranks();
+            (report.rank_class, report.rank_tokens) = (Some(class), Some(tokens));
         }
+    }
+
+    /// Effective ranks of class embeddings and of mean patch embeddings, over the rows of
+    /// `watch.rows` that are there.
+    pub fn ranks(&self) -> [f64; 2] {
         let rank = |ring: &Ring| effective_rank(ring.values(), ring.width());
-        let class = rank(&self.recent.class);
-        let tokens = rank(&self.recent.tokens);
-        (report.rank_class, report.rank_tokens) = (Some(class), Some(tokens));
-        let width = self.recent.class.width();
+        [rank(&self.recent.class), rank(&self.recent.tokens)]
+    }
+
+    /// Whether a run may go on after the step of `report`. Asked once that step is in the log, so
+    /// that the log shows why it ended.
+    ///
+    /// # Errors
+    /// [`TrainError::Collapse`] where the rank that was looked at is under what the settings allow.
+    pub fn check_rank(&self, report: &StepReport) -> Result<(), TrainError> {
+        let (watch, width) = (&self.config.watch, self.width());
         let least = watch.least_rank_share * width as f64;
         let full = self.recent.tokens.rows() >= watch.rows.min(width);
-        for (of, rank) in [("class", class), ("patch", tokens)] {
-            if self.step > watch.grace_steps && full && rank < least {
-                return Err(TrainError::Collapse {
-                    step: report.step,
-                    of,
-                    rank,
-                    least,
-                    width,
-                });
-            }
+        let looked = [("class", report.rank_class), ("patch", report.rank_tokens)];
+        let found = looked
+            .into_iter()
+            .filter_map(|(of, rank)| Some((of, rank?)));
+        let low = found.into_iter().find(|(_, rank)| *rank < least);
+        match low.filter(|_| full && self.step > watch.grace_steps) {
+            None => Ok(()),
+            Some((of, rank)) => Err(TrainError::Collapse {
+                step: report.step,
+                of,
+                rank,
+                least,
+                width,
+            }),
         }
-        Ok(())
     }
 }
 
@@ -424,12 +376,6 @@ fn tiles(view: &View, side: usize, device: &Device) -> Tensor<4> {
     let values = [view.parents.as_slice(), &view.children].concat();
     let count = values.len() / (3 * side * side);
     Tensor::from_data(TensorData::new(values, [count, 3, side, side]), device)
-}
-
-fn indices(values: impl Iterator<Item = usize>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i64> = values.map(|value| value as i64).collect();
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 fn read<const D: usize>(

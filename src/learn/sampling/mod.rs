@@ -25,7 +25,7 @@ pub mod slides;
 pub mod source;
 mod stain;
 #[cfg(test)]
-mod test_slide;
+pub(in crate::learn) mod test_slide;
 #[cfg(test)]
 mod tests;
 pub mod tissue;

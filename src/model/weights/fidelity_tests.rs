@@ -100,6 +100,6 @@ fn a_foreign_shape_is_told_from_the_tensors() {
     };
     assert_eq!(config, told);
     let narrow = load(&fixture("swiglu"), &Device::flex()).unwrap_err();
-    let expected = "width 48 is no multiple of 64";
+    let expected = "width 48 is neither a multiple of 64";
     assert!(narrow.to_string().contains(expected), "{narrow}");
 }

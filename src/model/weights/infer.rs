@@ -6,13 +6,18 @@ use crate::model::config::{EncoderConfig, MlpKind};
 
 use super::names;
 
-/// Every published ViT and DINOv2 model has heads of this width.
+/// Published ViT and DINOv2 models up to this width have heads of 64 channels.
+const USUAL_WIDTH: usize = 1024;
 const HEAD_WIDTH: usize = 64;
+
+/// Width and heads of the wider ones, as timm has them: SO400M, huge, giant (CLIP's), DINOv2's
+/// giant, gigantic. Several have other heads, and weights do not tell: a wrong guess would load.
+const WIDE: [(usize, usize); 5] = [(1152, 16), (1280, 16), (1408, 16), (1536, 24), (1664, 16)];
 
 /// The shape of the encoder that these tensors (timm's names) belong to.
 ///
-/// What a file does not tell is taken as DINOv2 has it: heads of 64 channels, ImageNet's pixel
-/// statistics. Answers with what can't be told.
+/// What a file does not tell is taken as published: the heads of models of that width, ImageNet's
+/// pixel statistics. Answers with what can't be told.
 pub fn config(shapes: &BTreeMap<&str, &[u64]>) -> Result<EncoderConfig, String> {
     let [width, _, patch, _] = axes(shapes, names::PATCH_WEIGHTS)?;
     let [_, places, _] = axes(shapes, "pos_embed")?;
@@ -23,17 +28,12 @@ pub fn config(shapes: &BTreeMap<&str, &[u64]>) -> Result<EncoderConfig, String> 
         false => 0,
     };
     let (position_grid, class_position) = grid_of(places)?;
-    if width % HEAD_WIDTH != 0 {
-        return Err(format!(
-            "the number of heads can't be told: width {width} is no multiple of {HEAD_WIDTH}"
-        ));
-    }
     let depth = depth_of(shapes);
     Ok(EncoderConfig {
         name: format!("vit-{width}x{depth}-patch{patch}"),
         width,
         depth,
-        heads: width / HEAD_WIDTH,
+        heads: heads_of(width)?,
         mlp_width,
         mlp: mlp_of(inner, mlp_width)?,
         patch_px: patch,
@@ -42,6 +42,18 @@ pub fn config(shapes: &BTreeMap<&str, &[u64]>) -> Result<EncoderConfig, String> 
         registers,
         layer_scale: shapes.contains_key("blocks.0.ls1.gamma").then_some(1e-5),
         ..EncoderConfig::dinov2_small()
+    })
+}
+
+fn heads_of(width: usize) -> Result<usize, String> {
+    let usual =
+        || (width <= USUAL_WIDTH && width.is_multiple_of(HEAD_WIDTH)).then_some(width / HEAD_WIDTH);
+    let wide = WIDE.iter().find(|(known, _)| *known == width);
+    wide.map(|(_, heads)| *heads).or_else(usual).ok_or_else(|| {
+        format!(
+            "the number of heads can't be told: width {width} is neither a multiple of {HEAD_WIDTH} \
+             up to {USUAL_WIDTH} nor that of a wider model that is known"
+        )
     })
 }
 
@@ -87,4 +99,53 @@ fn depth_of(shapes: &BTreeMap<&str, &[u64]>) -> usize {
     (0..)
         .take_while(|block| shapes.contains_key(format!("blocks.{block}.norm1.weight").as_str()))
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a plain ViT of one block.
+    fn told(width: u64) -> Result<EncoderConfig, String> {
+        let (patch, places) = ([width, 3, 14, 14], [1, 257, width]);
+        let (inner, outer, norm) = ([4 * width, width], [width, 4 * width], [width]);
+        let shapes: [(&str, &[u64]); 5] = [
+            (names::PATCH_WEIGHTS, &patch),
+            ("pos_embed", &places),
+            ("blocks.0.mlp.fc1.weight", &inner),
+            ("blocks.0.mlp.fc2.weight", &outer),
+            ("blocks.0.norm1.weight", &norm),
+        ];
+        config(&BTreeMap::from(shapes))
+    }
+
+    #[test]
+    fn heads_are_those_of_published_models() {
+        let models = [
+            // ViT tiny, small, base, large.
+            (192, 3),
+            (384, 6),
+            (768, 12),
+            (1024, 16),
+            // SO400M/14 has heads of 72 channels, huge/14 of 80; both widths are multiples of 64.
+            (1152, 16),
+            (1280, 16),
+            (1408, 16),
+            (1536, 24),
+            (1664, 16),
+        ];
+        for (width, heads) in models {
+            let told = told(width).unwrap();
+            assert_eq!((told.heads, told.depth), (heads, 1), "{width}");
+            told.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn heads_that_can_not_be_told_are_not_guessed() {
+        for width in [100, 1088, 2048] {
+            let words = told(width).unwrap_err();
+            assert!(words.contains(&format!("width {width}")), "{words}");
+        }
+    }
 }

@@ -78,8 +78,8 @@ pub fn save(
 
 /// Reads an encoder, from a path or what the program ships: our own file, or a ViT or DINOv2 checkpoint.
 ///
-/// A foreign file's heads are taken as 64 channels wide and its pixel statistics as ImageNet's;
-/// [`load_as`] is for others.
+/// A foreign file's heads are taken as those of published models of its width, and its pixel
+/// statistics as ImageNet's; a width of none is refused. [`load_as`] is for others.
 ///
 /// # Errors
 /// When anything about the file is not as it should be: see [`WeightsError`].
