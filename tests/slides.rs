@@ -188,6 +188,43 @@ fn a_slide_that_changes_or_vanishes_says_so() {
     assert!(refusal(&path).contains("there is no such file"));
 }
 
+#[test]
+fn a_picture_that_vanishes_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made.png");
+    RgbImage::new(64, 64).save(&path).unwrap();
+    let picture = opened(&path);
+    let whole = region(0, 0, 64, 64);
+    picture.read_region(0, whole).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    std::thread::sleep(Duration::from_millis(2100));
+    let error = picture.read_region(0, whole).unwrap_err().to_string();
+    let said = error.contains("the file is gone") && error.contains("made.png");
+    assert!(said, "{error}");
+}
+
+#[test]
+fn a_series_of_which_a_file_vanishes_says_so() {
+    let Some(series) = shared_data::file("slides/openslide_fixtures/dicom_boxes") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["boxes_0.dcm", "boxes_1.dcm"];
+    for name in names {
+        let content = std::fs::read(series.join(name)).unwrap();
+        std::fs::write(folder.path().join(name), content).unwrap();
+    }
+    let slide = opened(&folder.path().join(names[0]));
+    std::fs::remove_file(folder.path().join(names[1])).unwrap();
+    std::thread::sleep(Duration::from_millis(2100));
+    let read = slide.read_region(0, region(0, 0, 16, 16));
+    let error = read.unwrap_err().to_string();
+    assert!(
+        error.contains("boxes_1.dcm, a part of the slide"),
+        "{error}"
+    );
+}
+
 /// A tiled TIFF whose tile at (128, 0) lies beyond the end of the file. (The coarser level is
 /// sound: OpenSlide reads it on opening, for its hash.)
 fn with_a_bad_tile(folder: &Path) -> PathBuf {

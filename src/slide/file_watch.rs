@@ -1,4 +1,4 @@
-//! Notices that a file was changed or removed while the program has it open.
+//! Notices that a slide's files were changed or removed while the program has them open.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,24 @@ pub enum FileTrouble {
     /// The file system does not answer for it: a drive that went away.
     #[error("the file can't be reached any more ({0})")]
     Unreachable(String),
+    /// Something happened to one of the slide's other files: its name, and what.
+    #[error("{0}, a part of the slide: {1}")]
+    Other(String, Box<FileTrouble>),
 }
 
-/// Length and modification time of one file, remembered from when it was opened.
+/// Length and modification time of a slide's files, remembered from when it was opened.
 #[derive(Debug)]
 pub struct FileWatch {
-    path: PathBuf,
-    opened: Stamp,
+    /// The file that was opened.
+    opened: Watched,
+    others: Vec<Watched>,
     last: Mutex<Verdict>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    stamp: Stamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,16 +63,24 @@ impl FileWatch {
             result: Ok(()),
         });
         Ok(Self {
-            path: path.to_owned(),
-            opened: Stamp::of(path)?,
+            opened: Watched::new(path.to_owned())?,
+            others: Vec::new(),
             last,
         })
     }
 
-    /// Asks the file system whether the file is still the one that was opened.
+    /// Remembers how the slide's other files look now too; those that are not there are left out.
+    #[must_use]
+    pub fn with_others(mut self, paths: Vec<PathBuf>) -> Self {
+        let watched = paths.into_iter().map(Watched::new);
+        self.others = watched.filter_map(Result::ok).collect();
+        self
+    }
+
+    /// Asks the file system whether the files are still those that were opened.
     ///
     /// # Errors
-    /// What happened to it.
+    /// What happened to one of them.
     pub fn verify(&self) -> Result<(), FileTrouble> {
         // Not under the lock: a drive that hangs must not hold up readers that only look.
         let result = self.compare();
@@ -91,8 +109,26 @@ impl FileWatch {
     }
 
     fn compare(&self) -> Result<(), FileTrouble> {
+        self.opened.compare()?;
+        let of_others = |other: &Watched| {
+            let name = || super::short_name(&other.path);
+            other
+                .compare()
+                .map_err(|trouble| FileTrouble::Other(name(), Box::new(trouble)))
+        };
+        self.others.iter().try_for_each(of_others)
+    }
+}
+
+impl Watched {
+    fn new(path: PathBuf) -> std::io::Result<Self> {
+        let stamp = Stamp::of(&path)?;
+        Ok(Self { path, stamp })
+    }
+
+    fn compare(&self) -> Result<(), FileTrouble> {
         match Stamp::of(&self.path) {
-            Ok(now) if now == self.opened => Ok(()),
+            Ok(now) if now == self.stamp => Ok(()),
             Ok(_) => Err(FileTrouble::Changed),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(FileTrouble::Gone),
             Err(error) => Err(FileTrouble::Unreachable(error.to_string())),
@@ -130,6 +166,29 @@ mod tests {
         );
         std::fs::remove_file(&path).unwrap();
         assert_eq!(watch.verify(), Err(FileTrouble::Gone));
+    }
+
+    #[test]
+    fn the_other_files_are_watched_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("a.mrxs"), b"one").unwrap();
+        std::fs::write(path("Data0.dat"), b"two").unwrap();
+        let others = vec![path("Data0.dat"), path("missing.dat")];
+        let watch = FileWatch::new(&path("a.mrxs")).unwrap().with_others(others);
+        assert_eq!(watch.verify(), Ok(()));
+        std::fs::remove_file(path("Data0.dat")).unwrap();
+        let said = watch.verify().unwrap_err().to_string();
+        assert!(
+            said.starts_with("Data0.dat, a part of the slide: the file is gone"),
+            "{said}"
+        );
+        std::fs::remove_file(path("a.mrxs")).unwrap();
+        assert_eq!(
+            watch.verify(),
+            Err(FileTrouble::Gone),
+            "the file itself first"
+        );
     }
 
     #[test]

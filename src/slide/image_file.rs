@@ -10,6 +10,7 @@ use image::error::UnsupportedErrorKind;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
+use super::file_watch::FileWatch;
 use super::{
     LevelInfo, Rgba, ScaleOrigin, SlideError, SlideInfo, SlideSource, hash, pyramid, region,
     tiff_resolution,
@@ -33,6 +34,7 @@ const WHITE_RGB: [u8; 3] = [255, 255, 255];
 pub struct ImageFileSource {
     info: SlideInfo,
     levels: Vec<Rgba>,
+    watch: FileWatch,
 }
 
 impl ImageFileSource {
@@ -43,6 +45,7 @@ impl ImageFileSource {
     /// When the file is none of the formats, breaks [`MAX_IMAGE_PX`] or [`MAX_DECODED_BYTES`], or
     /// can't be decoded.
     pub fn open(path: &Path) -> Result<Self, SlideError> {
+        let watch = FileWatch::new(path).map_err(|error| damaged(path, error.to_string()))?;
         let header = Header::read(path)?;
         let (format, icc_profile, mpp) = (header.format, header.icc_profile.clone(), header.mpp);
         let levels = pyramid::build(header.decode(path)?);
@@ -66,7 +69,11 @@ impl ImageFileSource {
             associated: Vec::new(),
             hash: hash::of_file(path).map_err(|error| damaged(path, error.to_string()))?,
         };
-        Ok(Self { info, levels })
+        Ok(Self {
+            info,
+            levels,
+            watch,
+        })
     }
 }
 
@@ -87,6 +94,9 @@ impl SlideSource for ImageFileSource {
         let picture = picture
             .ok_or_else(|| failed(format!("there are only {} levels", self.levels.len())))?;
         region::check_area(wanted).map_err(failed)?;
+        // The pixels are at hand, but no longer those of the file that is named beside them.
+        let watched = self.watch.verify_sometimes();
+        watched.map_err(|trouble| failed(trouble.to_string()))?;
         let size_px = (picture.width.into(), picture.height.into());
         let Some(part) = region::part_within(wanted, size_px) else {
             return Ok(Rgba::transparent(wanted.width, wanted.height));

@@ -16,6 +16,7 @@ pub mod pyramid;
 mod region;
 mod renewable;
 pub mod scaled;
+mod sidecars;
 mod tiff_resolution;
 pub mod tiled_tiff;
 pub mod tissue;

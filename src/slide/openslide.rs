@@ -12,7 +12,7 @@ use super::file_watch::FileWatch;
 use super::renewable::{Failure, Renewable};
 use super::{
     AssociatedImage, LevelInfo, Rgba, SlideError, SlideHash, SlideInfo, SlideSource, hash,
-    properties, region,
+    properties, region, sidecars,
 };
 use crate::geometry::{LevelRegion, SlideSize, level_scale};
 
@@ -93,9 +93,9 @@ impl OpenSlideSource {
             reason,
         };
         let watch = FileWatch::new(path).map_err(|error| damaged(error.to_string()))?;
-        let watch = Arc::new(watch);
         let mut slide = open_handle(path).map_err(damaged)?;
         let mut info = read_info(&slide, path)?;
+        let watch = Arc::new(watch.with_others(sidecars::of(path, &info.properties)));
         let downsamples = slide.all_level_downsamples().to_vec();
         match slide.icc_profile() {
             Ok(profile) => info.icc_profile = profile,
