@@ -62,7 +62,11 @@ impl Shared {
     }
 }
 
-/// The readers. Dropping it lets them finish their present tile and joins them.
+/// How long readers may take over their last tile when the loader is dropped.
+const LAST_READ: Duration = Duration::from_secs(1);
+
+/// The readers. Dropping it lets them finish their present tile and joins them; one that takes
+/// longer than a second, on a drive that went away, is left behind and ends with the program.
 pub struct TileLoader {
     shared: Arc<Shared>,
     readers: Vec<JoinHandle<()>>,
@@ -187,9 +191,15 @@ impl Drop for TileLoader {
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
         self.shared.work.notify_all();
+        let give_up = Instant::now() + LAST_READ;
         for reader in self.readers.drain(..) {
-            // A reader that panicked has nothing left to hand over.
-            let _ = reader.join();
+            while !reader.is_finished() && Instant::now() < give_up {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if reader.is_finished() {
+                // A reader that panicked has nothing left to hand over.
+                let _ = reader.join();
+            }
         }
     }
 }
@@ -278,8 +288,37 @@ fn hand_over(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
+    use crate::geometry::LevelRegion;
+    use crate::slide::{SlideError, SlideInfo};
     use crate::tiles::test_slide::GradientSlide;
+
+    /// A slide whose reads do not end before they are let go.
+    struct StuckSlide {
+        slide: GradientSlide,
+        is_reading: Arc<AtomicBool>,
+        let_go: Arc<AtomicBool>,
+    }
+
+    impl SlideSource for StuckSlide {
+        fn info(&self) -> &SlideInfo {
+            self.slide.info()
+        }
+
+        fn read_region(&self, level: usize, region: LevelRegion) -> Result<Rgba, SlideError> {
+            self.is_reading.store(true, Ordering::SeqCst);
+            while !self.let_go.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            self.slide.read_region(level, region)
+        }
+
+        fn read_associated(&self, name: &str) -> Result<Rgba, SlideError> {
+            self.slide.read_associated(name)
+        }
+    }
 
     fn wait_until(what: &str, done: impl Fn() -> bool) {
         let start = Instant::now();
@@ -292,7 +331,7 @@ mod tests {
         }
     }
 
-    fn loader_with(source: GradientSlide) -> (TileLoader, SlideId) {
+    fn loader_with(source: impl SlideSource + 'static) -> (TileLoader, SlideId) {
         let loader = TileLoader::start(2, 64 << 20, Box::new(|| {})).unwrap();
         let pyramid = Arc::new(TilePyramid::new(source.info()));
         let id = loader.add_slide(Arc::new(source), pyramid);
@@ -348,5 +387,31 @@ mod tests {
         loader.remove_slide(slide);
         assert!(loader.get(&key).is_none());
         assert_eq!(loader.status().cached_bytes, 0);
+    }
+
+    #[test]
+    fn a_read_that_hangs_does_not_hold_up_the_end() {
+        let [is_reading, let_go] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let (loader, slide) = loader_with(StuckSlide {
+            slide: GradientSlide::new(4000, 4000),
+            is_reading: Arc::clone(&is_reading),
+            let_go: Arc::clone(&let_go),
+        });
+        let key = TileKey {
+            slide,
+            level: 0,
+            col: 0,
+            row: 0,
+        };
+        loader.want(ViewSlot(0), &[key]);
+        wait_until("the read", || is_reading.load(Ordering::SeqCst));
+        let shared = Arc::clone(&loader.shared);
+        let started = Instant::now();
+        drop(loader);
+        assert!(started.elapsed() < LAST_READ * 4, "{:?}", started.elapsed());
+        // The reader that is left behind ends in peace once its read does.
+        assert!(Arc::strong_count(&shared) > 1, "it still reads");
+        let_go.store(true, Ordering::SeqCst);
+        wait_until("its end", || Arc::strong_count(&shared) == 1);
     }
 }
