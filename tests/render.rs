@@ -10,9 +10,15 @@ mod shared_data;
 #[path = "render/slides.rs"]
 mod slides;
 
+use std::ops::ControlFlow;
+use std::path::Path;
+
 use image::imageops;
-use parfocal::geometry::{ScreenPoint, SlideRect, View};
+use parfocal::geometry::{LevelRegion, ScreenPoint, SlideRect, View};
 use parfocal::gpu::{DisplayAdjust, StainView};
+use parfocal::slide::openslide::BareReader;
+use parfocal::slide::phantom::export::{ExportOptions, write_pyramid};
+use parfocal::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
 use parfocal::slide::{Rgba, SlideSource};
 use parfocal::tiles::TilePyramid;
 use slides::{
@@ -50,6 +56,69 @@ fn native_scale_shows_the_stored_pixels_of_a_scanners_slide() {
     ] {
         assert_native(slide.as_ref(), 0, corner, (300, 220));
     }
+}
+
+#[test]
+fn native_scale_shows_the_stored_pixels_of_every_level_of_a_made_pyramid() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("made.tif");
+    // 2,052 x 304 px.
+    let spec = PhantomSpec::preset(Tissue::Breast, 3).with_extent_um(513.0, 76.0);
+    let phantom = PhantomSource::new(spec).unwrap();
+    let options = ExportOptions {
+        labels: false,
+        ..ExportOptions::default()
+    };
+    let go_on = &mut |_, _| ControlFlow::Continue(());
+    write_pyramid(&phantom, &path, &options, go_on).unwrap();
+    let slide = open(&path);
+    assert_eq!(slide.info().levels.len(), 3);
+    for level in 0..3 {
+        assert_native(slide.as_ref(), level, (-20, -10), (200, 60));
+        assert_native(slide.as_ref(), level, (301, 7), (190, 40));
+        assert_openslides_own(&path, level);
+    }
+}
+
+#[test]
+fn native_scale_shows_the_stored_pixels_of_every_level_of_an_odd_pyramid() {
+    let Some(path) = shared_data::file("slides/openslide_fixtures/boxes.tiff") else {
+        return;
+    };
+    let levels = open(&path).info().levels.len();
+    assert!(levels > 2);
+    for level in 0..levels {
+        assert_openslides_own(&path, level);
+    }
+}
+
+/// At a level's own scale all of it is what OpenSlide's own call gives.
+fn assert_openslides_own(path: &Path, level: usize) {
+    let slide = open(path);
+    let info = &slide.info().levels[level];
+    let (width, height) = (info.size_px.0 as u32, info.size_px.1 as u32);
+    let whole = LevelRegion {
+        x: 0,
+        y: 0,
+        width,
+        height,
+    };
+    let bare = BareReader::open(path).unwrap();
+    let mut own = bare.read(level as u32, whole).unwrap();
+    for pixel in own.as_chunks_mut::<4>().0 {
+        let [a, r, g, b] = u32::from_ne_bytes(*pixel).to_be_bytes();
+        assert_eq!(a, 255, "nothing here was left out by a scanner");
+        *pixel = [r, g, b, a];
+    }
+    let view = view_at(0.0, 0.0, (width, height), info.scale.0);
+    let drawn = draw(slide.as_ref(), &view, &plain()).pixels;
+    let own = Rgba {
+        width,
+        height,
+        data: own,
+    };
+    let off = largest_difference(&drawn, &own);
+    assert!(off <= 1, "level {level}: off by {off}");
 }
 
 #[test]

@@ -619,7 +619,7 @@ fn regions_are_openslides_own_pixels() {
     for (x, y) in [(0, 0), (239, 481), (1701, 2500)] {
         let region = region(x, y, 500, 300);
         // OpenSlide gives native words of ARGB.
-        let words = bare.read(region).unwrap();
+        let words = bare.read(0, region).unwrap();
         let words = words
             .as_chunks::<4>()
             .0

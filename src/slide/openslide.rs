@@ -61,11 +61,12 @@ impl BareReader {
             .map_err(damaged)
     }
 
-    /// The bytes that OpenSlide gives for a region of level 0.
+    /// The bytes that OpenSlide gives for a region of `level`, native words of ARGB. As in its own
+    /// call, the region's corner is in level-0 px and its size in px of the level.
     ///
     /// # Errors
     /// When it can't be decoded; the reader is then dead.
-    pub fn read(&self, region: LevelRegion) -> anyhow::Result<Vec<u8>> {
+    pub fn read(&self, level: u32, region: LevelRegion) -> anyhow::Result<Vec<u8>> {
         let address = Address {
             x: u32::try_from(region.x)?,
             y: u32::try_from(region.y)?,
@@ -76,7 +77,7 @@ impl BareReader {
         };
         Ok(self.slide.read_region(&Region {
             address,
-            level: 0,
+            level,
             size,
         })?)
     }
