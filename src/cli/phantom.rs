@@ -19,6 +19,9 @@ Examples:
   parfocal phantom --tissue colon --print-spec > colon.toml
   parfocal phantom --spec colon.toml -o colon.tif
 
+Beside demo.tif stand its classes, demo.labels.tif, and for colon the numbers of its
+glands, demo.instances.tif (16 bits, 0 where there is none).
+
 Equal specs give equal pixels. Ctrl-C stops and leaves no file.";
 
 /// Write a made-up slide, whose every pixel's tissue is known, as a pyramidal TIFF.
@@ -93,7 +96,7 @@ fn read_spec(path: &Path) -> anyhow::Result<PhantomSpec> {
     toml::from_str(&text).with_context(|| format!("{} is no spec", path.display()))
 }
 
-/// Writes the slide and, beside it, its labels. Neither file is there before it is whole.
+/// Writes the slide and, beside it, its truth. No file is there before it is whole.
 fn export(source: &PhantomSource, path: &Path, quality: u8) -> anyhow::Result<()> {
     let stop = stop_on_ctrl_c()?;
     let bar = progress_bar();

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::PhantomSource;
+use super::glands::GlandNumbers;
 use crate::geometry::{LevelRegion, Mpp, level_scale};
 use crate::slide::tiled_tiff::{
     Chroma, FinishedTiff, PixelKind, StripPyramid, TiffError, TiffLayout, TiffLevel, TiledTiff,
@@ -23,8 +24,9 @@ pub struct ExportOptions {
     pub jpeg_quality: u8,
     /// Side of the tiles, px; a multiple of 16.
     pub tile_px: u32,
-    /// Also write the classes, beside the picture: `demo.labels.tif` for `demo.tif`. Without
-    /// this, a file of that name is left as it is.
+    /// Also write the truth, beside the picture: the classes to `demo.labels.tif` for `demo.tif`,
+    /// and where a tissue has glands, their numbers to `demo.instances.tif`. Without this, files
+    /// of these names are left as they are.
     pub labels: bool,
 }
 
@@ -45,11 +47,9 @@ pub struct Exported {
     pub picture: PathBuf,
     /// Length of the picture, bytes.
     pub picture_bytes: u64,
-    /// The classes, where asked for.
-    pub labels: Option<PathBuf>,
-    /// Length of the classes' file, bytes; 0 without one.
-    pub labels_bytes: u64,
-    /// Tiles in both files.
+    /// The truth, where asked for: the classes, and the glands of a tissue that has some.
+    pub truth: Vec<PathBuf>,
+    /// Tiles in all files.
     pub tiles: u64,
 }
 
@@ -80,118 +80,145 @@ pub fn labels_path(path: &Path) -> PathBuf {
     path.with_extension("labels.tif")
 }
 
-/// Writes `source` to `path` as a tiled JPEG pyramid with all its levels, and its classes beside
-/// it as a pyramid of codes with a palette, by [`StripPyramid`]'s rules for coarser levels.
+/// The file of the glands' numbers of the picture `path`: `demo.instances.tif` for `demo.tif`.
+pub fn instances_path(path: &Path) -> PathBuf {
+    path.with_extension("instances.tif")
+}
+
+/// What a file shows.
+#[derive(Debug)]
+enum Content {
+    Picture,
+    Classes,
+    Glands(GlandNumbers),
+}
+
+/// Writes `source` to `path` as a tiled JPEG pyramid with all its levels, and its truth beside it
+/// by [`StripPyramid`]'s rules for coarser levels: the classes as a pyramid of codes with a
+/// palette, and glands as one of 16-bit numbers, 0 where there is none.
 ///
 /// The finest level is drawn, coarser ones are averaged from it in 8 bits, as scanners do; they
 /// are close to, not the same as, what the phantom itself shows there. Memory grows with the
-/// slide's width only. `progress` gets the tiles done and their total, of both files, and stops
+/// slide's width only. `progress` gets the tiles done and their total, of all files, and stops
 /// the export by `Break`.
 ///
 /// # Errors
-/// When stopped, when an option is out of range, or when a file can't be written. Both files
-/// appear at the end or none does.
+/// When stopped, when an option is out of range, when there are more glands than 16 bits number,
+/// or when a file can't be written. All files appear at the end or none does.
 pub fn write_pyramid(
     source: &PhantomSource,
     path: &Path,
     options: &ExportOptions,
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<Exported, ExportError> {
-    let chroma = if options.jpeg_quality < FULL_CHROMA_QUALITY {
-        Chroma::Halved
-    } else {
-        Chroma::Full
-    };
-    let pixels = PixelKind::RgbJpeg {
-        quality: options.jpeg_quality,
-        chroma,
-    };
-    let picture = start(source, path, options, pixels)?;
-    let palette = source.classes().iter().map(|class| class.rgb).collect();
-    let labels = options.labels.then(|| {
-        start(
-            source,
-            &labels_path(path),
-            options,
-            PixelKind::Palette(palette),
-        )
+    let contents = contents(source, path, options)?;
+    let files = contents.iter().map(|content| {
+        let tiff = start(source, path, options, content)?;
+        StripPyramid::new(tiff)
     });
-    let labels = labels.transpose()?;
-
-    let tiles = picture.layout().tile_count() * (1 + u64::from(options.labels));
-    let ticker = Ticker {
-        path,
-        progress,
-        done: 0,
-        total: tiles,
-    };
+    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let (columns, rows) = files.first().map_or((0, 0), StripPyramid::tiles);
+    let total = files.iter().map(StripPyramid::tile_count).sum();
     let mut export = Export {
         pen: Pen {
             source,
             path,
             tile_px: options.tile_px,
-            labels: options.labels,
+            contents: &contents,
         },
-        ticker,
-        picture: StripPyramid::new(picture)?,
-        labels: labels.map(StripPyramid::new).transpose()?,
+        ticker: Ticker {
+            path,
+            progress,
+            done: 0,
+            total,
+        },
+        files,
     };
-    export.write_rows()?;
-    let Export {
-        picture, labels, ..
-    } = export;
-    let picture = picture.finish()?;
-    let labels = labels.map(StripPyramid::finish).transpose()?;
-    keep_both(picture, labels, tiles)
+    export.write_rows(columns, rows)?;
+    let finished = export.files.into_iter().map(StripPyramid::finish);
+    let finished = finished.collect::<Result<Vec<_>, _>>()?;
+    let picture_bytes = finished.first().map_or(0, FinishedTiff::len_bytes);
+    let mut kept = keep_all(finished)?;
+    Ok(Exported {
+        truth: kept.split_off(1),
+        picture: path.to_owned(),
+        picture_bytes,
+        tiles: total,
+    })
 }
 
-/// Renames both or none: a picture that appears has its classes.
-fn keep_both(
-    picture: FinishedTiff,
-    labels: Option<FinishedTiff>,
-    tiles: u64,
-) -> Result<Exported, ExportError> {
-    let picture_bytes = picture.len_bytes();
-    let labels_bytes = labels.as_ref().map_or(0, FinishedTiff::len_bytes);
-    let replaced = labels.as_ref().is_some_and(|labels| labels.path().exists());
-    let labels = labels.map(FinishedTiff::keep).transpose()?;
-    let picture = picture.keep().inspect_err(|_| {
-        if let Some(labels) = labels.as_ref().filter(|_| !replaced) {
-            // The picture's error is the one to tell; this is no more than tidying up.
-            drop(std::fs::remove_file(labels));
+/// The files to write, the picture first.
+fn contents(
+    source: &PhantomSource,
+    path: &Path,
+    options: &ExportOptions,
+) -> Result<Vec<Content>, TiffError> {
+    let mut contents = vec![Content::Picture];
+    if options.labels {
+        contents.push(Content::Classes);
+    }
+    if options.labels && source.spec().tissue.has_glands() {
+        let numbers = GlandNumbers::of(source).ok_or_else(|| TiffError::Layout {
+            path: instances_path(path),
+            reason: "the slide has more than 65,535 glands; make it smaller".to_owned(),
+        })?;
+        contents.push(Content::Glands(numbers));
+    }
+    Ok(contents)
+}
+
+/// Renames all or none, the picture last: a picture that appears has its truth.
+fn keep_all(files: Vec<FinishedTiff>) -> Result<Vec<PathBuf>, TiffError> {
+    let (mut kept, mut new) = (Vec::new(), Vec::new());
+    for file in files.into_iter().rev() {
+        let replaced = file.path().exists();
+        let path = file.keep().inspect_err(|_| {
+            // This error is the one to tell; the rest is no more than tidying up.
+            new.iter().for_each(|path| drop(std::fs::remove_file(path)));
+        })?;
+        if !replaced {
+            new.push(path.clone());
         }
-    })?;
-    Ok(Exported {
-        picture,
-        picture_bytes,
-        labels,
-        labels_bytes,
-        tiles,
-    })
+        kept.push(path);
+    }
+    kept.reverse();
+    Ok(kept)
 }
 
 fn start(
     source: &PhantomSource,
     path: &Path,
     options: &ExportOptions,
-    pixels: PixelKind,
+    content: &Content,
 ) -> Result<TiledTiff, TiffError> {
-    let levels: Option<Vec<TiffLevel>> = source
-        .info()
-        .levels
-        .iter()
-        .map(|level| tiff_level(source, level))
-        .collect();
-    let too_large = || TiffError::Layout {
-        path: path.to_owned(),
+    let levels = source.info().levels.iter();
+    let levels: Option<Vec<TiffLevel>> = levels.map(|level| tiff_level(source, level)).collect();
+    let (path, pixels) = match content {
+        Content::Picture => (path.to_owned(), picture_pixels(options.jpeg_quality)),
+        Content::Classes => {
+            let palette = source.classes().iter().map(|class| class.rgb).collect();
+            (labels_path(path), PixelKind::Palette(palette))
+        }
+        Content::Glands(_) => (instances_path(path), PixelKind::Numbers),
+    };
+    let levels = levels.ok_or_else(|| TiffError::Layout {
+        path: path.clone(),
         reason: "the slide is too large".to_owned(),
-    };
-    let description = description(source, matches!(pixels, PixelKind::Palette(_)));
+    })?;
     let layout = TiffLayout {
-        description,
-        ..TiffLayout::new(pixels, options.tile_px, levels.ok_or_else(too_large)?)
+        description: description(source, matches!(content, Content::Classes)),
+        ..TiffLayout::new(pixels, options.tile_px, levels)
     };
-    TiledTiff::create(path, layout)
+    TiledTiff::create(&path, layout)
+}
+
+fn picture_pixels(quality: u8) -> PixelKind {
+    let chroma = if quality < FULL_CHROMA_QUALITY {
+        Chroma::Halved
+    } else {
+        Chroma::Full
+    };
+    PixelKind::RgbJpeg { quality, chroma }
 }
 
 fn tiff_level(source: &PhantomSource, level: &LevelInfo) -> Option<TiffLevel> {
@@ -244,50 +271,46 @@ impl Ticker<'_> {
 struct Export<'a> {
     pen: Pen<'a>,
     ticker: Ticker<'a>,
-    picture: StripPyramid,
-    labels: Option<StripPyramid>,
+    /// One for each of the pen's contents.
+    files: Vec<StripPyramid>,
 }
 
 impl Export<'_> {
-    fn write_rows(&mut self) -> Result<(), ExportError> {
+    fn write_rows(&mut self, columns: u32, rows: u32) -> Result<(), ExportError> {
         self.ticker.add(0)?;
-        let (columns, rows) = self.picture.tiles();
         for row in 0..rows {
             for first in (0..columns).step_by(StripPyramid::batch_columns()) {
                 let end = columns.min(first + StripPyramid::batch_columns() as u32);
                 self.write_batch(row, first, end)?;
             }
             let ticker = &mut self.ticker;
-            self.picture.end_row(&mut |tiles| ticker.add(tiles))?;
-            if let Some(labels) = &mut self.labels {
-                labels.end_row(&mut |tiles| ticker.add(tiles))?;
+            for file in &mut self.files {
+                file.end_row(&mut |tiles| ticker.add(tiles))?;
             }
         }
         Ok(())
     }
 
     fn write_batch(&mut self, row: u32, first: u32, end: u32) -> Result<(), ExportError> {
-        let (pictures, labels): (Vec<_>, Vec<_>) =
-            self.pen.draw(row, first, end)?.into_iter().unzip();
-        self.picture.place(first, &pictures)?;
-        self.ticker.add(u64::from(end - first))?;
-        if let Some(pyramid) = &mut self.labels {
-            pyramid.place(first, &labels)?;
+        let mut drawn = self.pen.draw(row, first, end)?;
+        for (n, file) in self.files.iter_mut().enumerate() {
+            let tiles = drawn.iter_mut().map(|tile| std::mem::take(&mut tile[n]));
+            file.place(first, &tiles.collect::<Vec<_>>())?;
             self.ticker.add(u64::from(end - first))?;
         }
         Ok(())
     }
 }
 
-/// RGB and classes of a tile; no classes where none are asked for.
-type Tile = (Vec<u8>, Vec<u8>);
+/// The bytes of a tile in each of the files.
+type Tile = Vec<Vec<u8>>;
 
 /// What the threads that draw share.
 struct Pen<'a> {
     source: &'a PhantomSource,
     path: &'a Path,
     tile_px: u32,
-    labels: bool,
+    contents: &'a [Content],
 }
 
 impl Pen<'_> {
@@ -304,14 +327,20 @@ impl Pen<'_> {
     fn tile(&self, column: u32, row: u32) -> Result<Tile, SlideError> {
         let region = self.region(column, row);
         let rgba = self.source.read_region(0, region)?;
-        let pixels = rgba.data.as_chunks::<4>().0.iter();
-        let rgb = pixels.flat_map(|px| [px[0], px[1], px[2]]).collect();
-        let labels = if self.labels {
-            self.source.label_region(0, region)?
+        let labels = if self.contents.len() > 1 {
+            self.source.labels(0, region)?
         } else {
             Vec::new()
         };
-        Ok((rgb, labels))
+        let bytes = |content: &Content| match content {
+            Content::Picture => {
+                let pixels = rgba.data.as_chunks::<4>().0.iter();
+                pixels.flat_map(|px| [px[0], px[1], px[2]]).collect()
+            }
+            Content::Classes => labels.iter().map(|label| label.0).collect(),
+            Content::Glands(numbers) => numbers.bytes(&labels),
+        };
+        Ok(self.contents.iter().map(bytes).collect())
     }
 
     fn region(&self, column: u32, row: u32) -> LevelRegion {
@@ -331,119 +360,5 @@ impl Pen<'_> {
             width: length(x, width),
             height: length(y, height),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::slide::phantom::{PhantomSpec, Tissue};
-    use crate::slide::tiled_tiff::read_back::Reader;
-
-    fn small() -> PhantomSource {
-        // 1,300 x 1,050 px: two levels, neither a multiple of a tile.
-        let spec = PhantomSpec::preset(Tissue::Colon, 3).with_extent_um(325.0, 262.5);
-        PhantomSource::new(spec).unwrap()
-    }
-
-    fn files(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn the_file_shows_what_the_phantom_shows() {
-        let folder = tempfile::tempdir().unwrap();
-        let (source, path) = (small(), folder.path().join("demo.tif"));
-        std::fs::write(&path, b"old").unwrap();
-        let mut last = (0, 0);
-        let exported = write_pyramid(
-            &source,
-            &path,
-            &ExportOptions::default(),
-            &mut |done, total| {
-                assert!(done >= last.0 && std::fs::read(&path).unwrap() == b"old");
-                last = (done, total);
-                ControlFlow::Continue(())
-            },
-        );
-        let exported = exported.unwrap();
-        assert_eq!((last, exported.tiles), ((78, 78), 78));
-        assert_eq!(files(folder.path()), ["demo.labels.tif", "demo.tif"]);
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().len(),
-            exported.picture_bytes
-        );
-        let reader = Reader::open(&path);
-        let picture = reader.picture(&reader.directories()[0], 256);
-        assert_eq!(picture.dimensions(), (1300, 1050));
-        let drawn = source
-            .read_region(
-                0,
-                LevelRegion {
-                    x: 0,
-                    y: 0,
-                    width: 1300,
-                    height: 1050,
-                },
-            )
-            .unwrap();
-        let off: Vec<u8> = picture
-            .pixels()
-            .zip(drawn.data.as_chunks::<4>().0)
-            .flat_map(|(a, b)| [0, 1, 2].map(|c| a.0[c].abs_diff(b[c])))
-            .collect();
-        let mean = off.iter().map(|v| f64::from(*v)).sum::<f64>() / off.len() as f64;
-        assert!(mean < 3.0, "{mean}");
-        let labels = Reader::open(&labels_path(&path));
-        let tile = labels.inflated(&labels.directories()[0], 0);
-        let first = LevelRegion {
-            x: 0,
-            y: 0,
-            width: 256,
-            height: 256,
-        };
-        assert_eq!(tile, source.label_region(0, first).unwrap());
-    }
-
-    #[test]
-    fn a_stopped_export_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let (source, path) = (small(), folder.path().join("demo.tif"));
-        for stop_at in [0, 20, 65, 78] {
-            let stopped =
-                write_pyramid(&source, &path, &ExportOptions::default(), &mut |done, _| {
-                    if done >= stop_at {
-                        ControlFlow::Break(())
-                    } else {
-                        ControlFlow::Continue(())
-                    }
-                });
-            assert!(stopped.is_err_and(|error| error.to_string().contains("demo.tif: stopped")));
-            assert!(files(folder.path()).is_empty());
-        }
-    }
-
-    #[test]
-    fn without_labels_there_is_one_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = ExportOptions {
-            labels: false,
-            jpeg_quality: 60,
-            tile_px: 512,
-        };
-        let exported = write_pyramid(
-            &small(),
-            &folder.path().join("demo.tif"),
-            &options,
-            &mut |_, _| ControlFlow::Continue(()),
-        )
-        .unwrap();
-        assert_eq!((exported.labels, exported.labels_bytes), (None, 0));
-        assert_eq!(files(folder.path()), ["demo.tif"]);
     }
 }

@@ -14,8 +14,11 @@ mod cells;
 mod colon;
 pub mod criterion;
 pub mod export;
+#[cfg(test)]
+mod export_tests;
 mod fat;
 mod frame;
+mod glands;
 mod ground;
 mod hash;
 mod labels;
@@ -97,7 +100,7 @@ impl PhantomSource {
 
     /// Gland instance at a position; 0 where there is none, and in tissues without glands.
     pub fn instance_at(&self, point: UmPoint) -> u32 {
-        if self.spec.tissue == Tissue::Colon {
+        if self.spec.tissue.has_glands() {
             self.label_at(point).1
         } else {
             0
@@ -139,7 +142,7 @@ impl PhantomSource {
         level: usize,
         region: LevelRegion,
     ) -> Result<Vec<u32>, SlideError> {
-        let glands = self.spec.tissue == Tissue::Colon;
+        let glands = self.spec.tissue.has_glands();
         Ok(self
             .labels(level, region)?
             .into_iter()

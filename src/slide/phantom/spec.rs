@@ -34,6 +34,11 @@ impl Tissue {
         }
     }
 
+    /// Whether it has glands, which are instances.
+    pub fn has_glands(self) -> bool {
+        self == Self::Colon
+    }
+
     /// The classes in index order.
     pub fn classes(self) -> &'static [ClassInfo] {
         match self {

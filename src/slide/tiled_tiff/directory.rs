@@ -104,11 +104,12 @@ impl LevelDirectory {
     pub(super) fn new(layout: &TiffLayout, level: usize, spans: &[Span]) -> Self {
         let TiffLevel { size_px, mpp } = layout.levels[level];
         let samples = layout.pixels.samples();
+        let sample_bits = 8 * layout.pixels.sample_bytes() as u16;
         let mut tags = vec![
             (254, Value::Long(u32::from(level > 0))),
             (256, Value::Long(size_px.0)),
             (257, Value::Long(size_px.1)),
-            (258, Value::Short(vec![8; samples])),
+            (258, Value::Short(vec![sample_bits; samples])),
             (277, Value::Short(vec![samples as u16])),
             (284, Value::Short(vec![1])),
             (305, Value::Ascii(SOFTWARE.to_owned())),
@@ -190,7 +191,7 @@ fn pixel_tags(pixels: &PixelKind) -> Vec<(u16, Value)> {
                 (320, Value::Short(colour_map(colours))),
             ]
         }
-        PixelKind::Grey => vec![short(259, 8), short(262, 1)],
+        PixelKind::Grey | PixelKind::Numbers => vec![short(259, 8), short(262, 1)],
     }
 }
 

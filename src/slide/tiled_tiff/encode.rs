@@ -29,15 +29,27 @@ pub enum PixelKind {
     Palette(Vec<[u8; 3]>),
     /// One byte, from black to white, deflate.
     Grey,
+    /// Two bytes, a number, the lower byte first, deflate.
+    Numbers,
 }
 
 impl PixelKind {
-    /// Bytes a pixel.
+    /// Samples a pixel.
     pub fn samples(&self) -> usize {
         match self {
             Self::RgbJpeg { .. } => 3,
-            Self::Palette(_) | Self::Grey => 1,
+            Self::Palette(_) | Self::Grey | Self::Numbers => 1,
         }
+    }
+
+    /// Bytes a sample.
+    pub fn sample_bytes(&self) -> usize {
+        if *self == Self::Numbers { 2 } else { 1 }
+    }
+
+    /// Bytes a pixel.
+    pub fn px_bytes(&self) -> usize {
+        self.samples() * self.sample_bytes()
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
@@ -59,13 +71,13 @@ impl PixelKind {
 /// # Errors
 /// In words, when `pixels` are not that many.
 pub fn encode_tile(kind: &PixelKind, tile_px: u32, pixels: &[u8]) -> Result<Vec<u8>, String> {
-    let expected = tile_px as usize * tile_px as usize * kind.samples();
+    let expected = tile_px as usize * tile_px as usize * kind.px_bytes();
     if pixels.len() != expected {
         return Err(format!("a tile of {} bytes, not {expected}", pixels.len()));
     }
     match *kind {
         PixelKind::RgbJpeg { quality, chroma } => jpeg(quality, chroma, tile_px, pixels),
-        PixelKind::Palette(_) | PixelKind::Grey => {
+        PixelKind::Palette(_) | PixelKind::Grey | PixelKind::Numbers => {
             deflate(pixels).map_err(|error| error.to_string())
         }
     }

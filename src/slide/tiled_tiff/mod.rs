@@ -119,7 +119,7 @@ impl TiffLayout {
 
     fn uncompressed_bytes(&self) -> u64 {
         let side = u64::from(self.tile_px);
-        let tile_bytes = side.saturating_mul(side) * self.pixels.samples() as u64;
+        let tile_bytes = side.saturating_mul(side) * self.pixels.px_bytes() as u64;
         self.tile_count().saturating_mul(tile_bytes)
     }
 

@@ -21,6 +21,9 @@ pub struct StripPyramid {
     strips: Vec<Strip>,
 }
 
+/// Makes a px from the bytes of those that it covers, four at most.
+type Merge = fn(&mut [u8], &[&[u8]]);
+
 /// One row of tiles of a level, as far as it is there.
 #[derive(Debug)]
 struct Strip {
@@ -65,6 +68,11 @@ impl StripPyramid {
         self.tiff.layout().tiles(0)
     }
 
+    /// Number of tiles of all levels.
+    pub fn tile_count(&self) -> u64 {
+        self.tiff.layout().tile_count()
+    }
+
     /// How many columns are best placed at once.
     pub fn batch_columns() -> usize {
         rayon::current_num_threads() * TILES_A_THREAD
@@ -76,10 +84,10 @@ impl StripPyramid {
     /// # Errors
     /// When there is no such column, a tile has another size, or the file can't be written.
     pub fn place(&mut self, first: u32, tiles: &[Vec<u8>]) -> Result<(), TiffError> {
-        let samples = self.tiff.layout().pixels.samples();
+        let px_bytes = self.tiff.layout().pixels.px_bytes();
         let side = self.tiff.layout().tile_px as usize;
         for (column, tile) in (first as usize..).zip(tiles) {
-            if !self.strips[0].put(column, tile, side, samples) {
+            if !self.strips[0].put(column, tile, side, px_bytes) {
                 return Err(self
                     .tiff
                     .refusal(format!("tile {column} of a row has another size")));
@@ -121,13 +129,13 @@ impl StripPyramid {
 
     fn start_row(&mut self) {
         let side = self.tiff.layout().tile_px as usize;
-        let samples = self.tiff.layout().pixels.samples();
+        let px_bytes = self.tiff.layout().pixels.px_bytes();
         let strip = &mut self.strips[0];
         strip.rows = strip.rows_left.min(side);
         strip.rows_left -= strip.rows;
         strip
             .pixels
-            .resize(strip.rows * strip.width_px * samples, 0);
+            .resize(strip.rows * strip.width_px * px_bytes, 0);
     }
 
     fn write_row<E: From<TiffError>>(
@@ -151,7 +159,7 @@ impl StripPyramid {
             let pixels = strip.cut(
                 column as usize,
                 layout.tile_px as usize,
-                layout.pixels.samples(),
+                layout.pixels.px_bytes(),
             );
             encode_tile(&layout.pixels, layout.tile_px, &pixels)
         };
@@ -166,10 +174,10 @@ impl StripPyramid {
     /// Adds the finished strip of the next finer level, at half its size, to that of `level`.
     fn shrink_into(&mut self, level: usize) {
         let layout = self.tiff.layout();
-        let samples = layout.pixels.samples();
+        let px_bytes = layout.pixels.px_bytes();
         let full = layout.tile_px as usize;
-        let merge = match layout.pixels {
-            PixelKind::Palette(_) => mode,
+        let merge: Merge = match layout.pixels {
+            PixelKind::Palette(_) | PixelKind::Numbers => mode,
             PixelKind::RgbJpeg { .. } | PixelKind::Grey => mean,
         };
         let (finer, coarser) = self.strips.split_at_mut(level);
@@ -179,14 +187,14 @@ impl StripPyramid {
         if strip.rows == full {
             strip.rows = 0;
         }
-        let (row_bytes, rows) = (strip.width_px * samples, finer.rows.div_ceil(2));
+        let (row_bytes, rows) = (strip.width_px * px_bytes, finer.rows.div_ceil(2));
         strip.pixels.resize((strip.rows + rows) * row_bytes, 0);
         let target = &mut strip.pixels[strip.rows * row_bytes..];
-        let pairs = finer.pixels.par_chunks(finer.width_px * samples * 2);
+        let pairs = finer.pixels.par_chunks(finer.width_px * px_bytes * 2);
         target
             .par_chunks_mut(row_bytes)
             .zip(pairs)
-            .for_each(|(row, pair)| halve(row, pair, finer.width_px, samples, merge));
+            .for_each(|(row, pair)| halve(row, pair, finer.width_px, px_bytes, merge));
         strip.rows += rows;
         strip.rows_left -= rows;
     }
@@ -208,29 +216,29 @@ impl Strip {
     }
 
     /// Overwrites the pixels under tile `column`; false where `tile` has another size.
-    fn put(&mut self, column: usize, tile: &[u8], side_px: usize, samples: usize) -> bool {
+    fn put(&mut self, column: usize, tile: &[u8], side_px: usize, px_bytes: usize) -> bool {
         let left = column * side_px;
-        let columns = side_px.min(self.width_px.saturating_sub(left)) * samples;
+        let columns = side_px.min(self.width_px.saturating_sub(left)) * px_bytes;
         if columns == 0 || self.rows == 0 || tile.len() != columns * self.rows {
             return false;
         }
-        let rows = self.pixels.chunks_exact_mut(self.width_px * samples);
+        let rows = self.pixels.chunks_exact_mut(self.width_px * px_bytes);
         for (row, from) in rows.zip(tile.chunks_exact(columns)) {
-            row[left * samples..][..columns].copy_from_slice(from);
+            row[left * px_bytes..][..columns].copy_from_slice(from);
         }
         true
     }
 
     /// A whole tile. Beyond the level, the last column and row go on: black would blur into JPEG.
-    fn cut(&self, column: usize, side_px: usize, samples: usize) -> Vec<u8> {
-        let (row_bytes, left) = (self.width_px * samples, column * side_px);
+    fn cut(&self, column: usize, side_px: usize, px_bytes: usize) -> Vec<u8> {
+        let (row_bytes, left) = (self.width_px * px_bytes, column * side_px);
         let right = (left + side_px).min(self.width_px);
-        let mut tile = Vec::with_capacity(side_px * side_px * samples);
+        let mut tile = Vec::with_capacity(side_px * side_px * px_bytes);
         for y in 0..side_px {
             let row = &self.pixels[y.min(self.rows - 1) * row_bytes..][..row_bytes];
-            tile.extend_from_slice(&row[left * samples..right * samples]);
+            tile.extend_from_slice(&row[left * px_bytes..right * px_bytes]);
             for _ in right..left + side_px {
-                tile.extend_from_slice(&row[row_bytes - samples..]);
+                tile.extend_from_slice(&row[row_bytes - px_bytes..]);
             }
         }
         tile
@@ -238,7 +246,7 @@ impl Strip {
 }
 
 /// One row from the two above each other in `pair`; the last of an odd height is alone.
-fn halve(row: &mut [u8], pair: &[u8], width_px: usize, samples: usize, merge: fn(&[u8]) -> u8) {
+fn halve(row: &mut [u8], pair: &[u8], width_px: usize, px_bytes: usize, merge: Merge) {
     // Most of a label map is glass.
     if let [first, others @ ..] = pair
         && others.iter().all(|value| value == first)
@@ -246,49 +254,42 @@ fn halve(row: &mut [u8], pair: &[u8], width_px: usize, samples: usize, merge: fn
         row.fill(*first);
         return;
     }
-    let row_bytes = width_px * samples;
-    for (x, pixel) in row.chunks_exact_mut(samples).enumerate() {
-        let (left, right) = (2 * x * samples, (2 * x + 1) * samples);
-        let starts: &[usize] = if right < row_bytes {
-            &[left, right]
-        } else {
-            &[left]
-        };
-        for (channel, value) in pixel.iter_mut().enumerate() {
-            let (mut values, mut count) = ([0; 4], 0);
-            for start in starts {
-                values[count] = pair[start + channel];
+    let (upper, lower) = pair.split_at(width_px * px_bytes);
+    for (x, pixel) in row.chunks_exact_mut(px_bytes).enumerate() {
+        let (mut covered, mut count) = ([&pair[..0]; 4], 0);
+        for line in [upper, lower] {
+            let rest = line.get(2 * x * px_bytes..).unwrap_or_default();
+            for from in rest.chunks_exact(px_bytes).take(2) {
+                covered[count] = from;
                 count += 1;
-                if let Some(lower) = pair.get(row_bytes + start + channel) {
-                    values[count] = *lower;
-                    count += 1;
-                }
             }
-            *value = merge(&values[..count]);
         }
+        merge(pixel, &covered[..count]);
     }
 }
 
-fn mean(values: &[u8]) -> u8 {
-    let (sum, count) = (
-        values.iter().map(|v| u16::from(*v)).sum::<u16>(),
-        values.len() as u16,
-    );
-    ((sum + count / 2) / count.max(1)) as u8
+fn mean(pixel: &mut [u8], covered: &[&[u8]]) {
+    let count = covered.len() as u16;
+    for (channel, value) in pixel.iter_mut().enumerate() {
+        let sum: u16 = covered.iter().map(|px| u16::from(px[channel])).sum();
+        *value = ((sum + count / 2) / count.max(1)) as u8;
+    }
 }
 
 /// The most frequent value, the smallest of those equally frequent.
-fn mode(values: &[u8]) -> u8 {
+fn mode(pixel: &mut [u8], covered: &[&[u8]]) {
+    let [first, others @ ..] = covered else {
+        return;
+    };
     // Almost all px of a class map lie inside an area of one class.
-    if let [first, others @ ..] = values
-        && others.iter().all(|value| value == first)
-    {
-        return *first;
+    if others.iter().all(|px| px == first) {
+        pixel.copy_from_slice(first);
+        return;
     }
-    let votes = |value: u8| values.iter().filter(|v| **v == value).count();
-    let best = values
+    let votes = |px: &[u8]| covered.iter().filter(|other| **other == px).count();
+    let number = |px: &[u8]| px.iter().rfold(0_u32, |n, byte| n << 8 | u32::from(*byte));
+    let best = covered
         .iter()
-        .copied()
-        .max_by_key(|value| (votes(*value), std::cmp::Reverse(*value)));
-    best.unwrap_or(0)
+        .max_by_key(|px| (votes(px), std::cmp::Reverse(number(px))));
+    pixel.copy_from_slice(best.unwrap_or(first));
 }

@@ -154,6 +154,27 @@ fn an_independent_decoder_reads_grey_in_both_containers() {
 }
 
 #[test]
+fn an_independent_decoder_reads_numbers_and_coarser_ones_are_the_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.tif");
+    let number = |x: u32, y: u32| [700_u16, 255][y as usize % 2] + 2000 * (x / 2) as u16;
+    write_strips(&path, layout(PixelKind::Numbers, (45, 33), 2), |x, y| {
+        number(x, y).to_le_bytes().to_vec()
+    });
+    let picture = image::open(&path).unwrap();
+    let image::DynamicImage::ImageLuma16(picture) = picture else {
+        panic!("{:?}", picture.color());
+    };
+    assert_eq!(picture.dimensions(), (45, 33));
+    let mut pixels = picture.enumerate_pixels();
+    assert!(pixels.all(|(x, y, pixel)| pixel.0 == [number(x, y)]));
+    let reader = Reader::open(&path);
+    let tile = reader.inflated(&reader.directories()[1], 0);
+    // Two of either: the smaller number, not the smaller first byte.
+    assert_eq!(tile[..2], 255_u16.to_le_bytes());
+}
+
+#[test]
 fn every_tile_of_a_picture_is_a_jpeg_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tif");
