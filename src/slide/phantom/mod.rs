@@ -23,6 +23,8 @@ mod ground;
 mod hash;
 mod labels;
 mod material;
+#[cfg(test)]
+mod pin_tests;
 mod render;
 mod rings;
 pub mod spec;
