@@ -1,5 +1,8 @@
 //! The panels, used through what a screen reader sees: no window and no graphics.
 
+#[path = "panels/names.rs"]
+mod names;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 

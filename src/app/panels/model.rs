@@ -308,7 +308,8 @@ fn looks(ui: &mut Ui, state: &AppState, asked: &mut Vec<OverlayCommand>) {
                 .range(1.0..=8.0)
                 .speed(0.05);
             ui.add(width.suffix(" px").max_decimals(1))
-                .on_hover_text("Width of borders");
+                .on_hover_text("Width of borders")
+                .accessible_name("Width of borders");
         }
     });
     ui.horizontal(|ui| {

@@ -108,8 +108,11 @@ pub fn fixed_width_label(ui: &mut Ui, text: &str, width: f32) -> Response {
     response.inner
 }
 
-/// A value on one line; a click copies the whole of it.
+/// A value on one line; a click copies the whole of it. Of an empty one there is nothing to copy.
 pub fn copyable(ui: &mut Ui, name: &str, value: &str, out: &mut Vec<Command>) {
+    if value.is_empty() {
+        return;
+    }
     let label = Label::new(one_line(value))
         .truncate()
         .show_tooltip_when_elided(false);
