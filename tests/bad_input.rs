@@ -128,6 +128,19 @@ fn a_slide_that_is_cut_off() {
     survive("prefixes", &jobs);
 }
 
+#[test]
+fn the_tile_that_a_flipped_bit_is_in_is_found() {
+    let content = shared_data::tiled_tiff(&[(80, 48), (40, 24)], 32);
+    let tile_bytes = 32 * 32 * 3;
+    let found = |byte| shared_data::tile_around(&content, byte);
+    // Behind the header lie the first level's tiles, three a row.
+    assert_eq!(found(4), None);
+    assert_eq!(found(8), Some((0, (0, 0), 32)));
+    assert_eq!(found(8 + 5 * tile_bytes - 1), Some((0, (32, 32), 32)));
+    let second = (8..content.len()).find_map(|byte| found(byte).filter(|tile| tile.0 == 1));
+    assert_eq!(second, Some((1, (0, 0), 32)));
+}
+
 /// Half of them anywhere, half in the directories and their tables, which are 1 % of the file.
 fn flips(path: &Path, seed: u64, count: usize) -> Vec<Job> {
     let content = std::fs::read(path).unwrap();

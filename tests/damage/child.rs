@@ -22,15 +22,19 @@ pub fn run() {
         println!("@begin {index}");
         reset_peak();
         let job = Job::from_line(line);
-        let outcome = examine(&job.materialise(folder.path()), job.max_tiles);
+        let outcome = examine(
+            &job.materialise(folder.path()),
+            job.max_tiles,
+            job.damaged_tile(),
+        );
         println!("@end {} {outcome}", peak_kib());
         std::io::stdout().flush().unwrap();
     }
     println!("@done");
 }
 
-/// Opens and reads everything; an error that is not clear is a panic, which the parent sees.
-fn examine(path: &Path, max_tiles: usize) -> String {
+/// Opens and reads everything, the damaged tile too; an error that is not clear is a panic, which the parent sees.
+fn examine(path: &Path, max_tiles: usize, damaged: Option<(usize, LevelRegion)>) -> String {
     let name = path.file_name().unwrap().to_str().unwrap();
     let source = match open(path) {
         Ok(source) => source,
@@ -44,7 +48,7 @@ fn examine(path: &Path, max_tiles: usize) -> String {
         }
     };
     let (mut readable, mut unreadable) = (Vec::new(), 0);
-    for (level, tile) in tiles(&*source, max_tiles) {
+    for (level, tile) in tiles(&*source, max_tiles).into_iter().chain(damaged) {
         match source.read_region(level, tile) {
             Ok(pixels) => {
                 assert_eq!(pixels.data.len() as u64, tile.area_px() * 4);

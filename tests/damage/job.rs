@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use parfocal::geometry::LevelRegion;
+
 use super::MAX_TILES_A_LEVEL;
 use crate::shared_data;
 
@@ -74,6 +76,22 @@ impl Job {
             damage,
             max_tiles: number(3),
         }
+    }
+
+    /// The tile whose bytes the flipped bit is among, and its level.
+    pub fn damaged_tile(&self) -> Option<(usize, LevelRegion)> {
+        let Damage::Flip { byte, .. } = self.damage else {
+            return None;
+        };
+        let content = std::fs::read(&self.path).unwrap();
+        let (level, (x, y), side) = shared_data::tile_around(&content, byte)?;
+        let tile = LevelRegion {
+            x: x.into(),
+            y: y.into(),
+            width: side,
+            height: side,
+        };
+        Some((level, tile))
     }
 
     /// The file to open: itself, or a damaged copy in `folder`, which the next one replaces.

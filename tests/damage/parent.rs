@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::{FIRST, JOBS, Job};
+use crate::shared_data;
 
 /// No file may take longer.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -33,6 +34,9 @@ pub fn survive(what: &str, jobs: &[Job]) -> Tally {
     let mut next = 0;
     while next < jobs.len() {
         next = run_child(&list, next, jobs, &mut tally);
+    }
+    if tally.peak_kib == 0 {
+        shared_data::say_skipped("this system does not say how much memory a file took");
     }
     println!(
         "{what}: {} files, {} refused, {} opened ({} with unreadable parts), peak {} MiB",

@@ -2,9 +2,18 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
-/// The folder of real slides, or `None` with a printed reason: a test that needs it is skipped.
+/// Says why a test checks less here. Straight to stderr: what a test that passes prints is kept
+/// from those who should know.
+pub fn say_skipped(reason: &str) {
+    let line = format!("skipped: {reason}\n");
+    // Who has closed stderr does not want to know.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// The folder of real slides, or `None` with a word on stderr: a test that needs it is skipped.
 pub fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("PARFOCAL_SHARED_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
@@ -13,10 +22,10 @@ pub fn folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!(
-        "skipped: no real slides at {} (PARFOCAL_SHARED_DATA names the folder)",
+    say_skipped(&format!(
+        "no real slides at {} (PARFOCAL_SHARED_DATA names the folder)",
         folder.display()
-    );
+    ));
     None
 }
 
@@ -115,6 +124,46 @@ fn add_longs(file: &mut Vec<u8>, values: &[u32]) -> u32 {
     let at = file.len() as u32;
     file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     at
+}
+
+/// The tile of a classic little-endian TIFF that `byte` is a part of: its level, counted over the
+/// directories that have tiles, its top-left corner and its side, px of the level.
+pub fn tile_around(file: &[u8], byte: usize) -> Option<(usize, (u32, u32), u32)> {
+    let long = |at: usize| {
+        let bytes = file.get(at..at + 4)?;
+        Some(u32::from_le_bytes(bytes.try_into().unwrap()))
+    };
+    let (mut at, mut level) = (long(4)? as usize, 0);
+    while at != 0 {
+        let entries = long(at)? as usize & 0xffff;
+        let tag = |wanted: u32| {
+            let mut all = (0..entries).map(|n| at + 2 + n * 12);
+            all.find(|entry| long(*entry).is_some_and(|word| word & 0xffff == wanted))
+        };
+        // A value of 16 bits stands in the lower half of its field.
+        let one = |wanted| {
+            let entry = tag(wanted)?;
+            let is_short = long(entry)? >> 16 == 3;
+            Some(long(entry + 8)? & if is_short { 0xffff } else { u32::MAX })
+        };
+        if let (Some(side), Some(offsets), Some(counts)) = (one(322), tag(324), tag(325)) {
+            let (count, columns) = (long(offsets + 4)?, one(256)?.div_ceil(side.max(1)));
+            let nth = |entry: usize, n: usize| match count {
+                1 => long(entry + 8),
+                _ => long(long(entry + 8)? as usize + 4 * n),
+            };
+            for n in 0..count as usize {
+                let start = nth(offsets, n)? as usize;
+                if (start..start + nth(counts, n)? as usize).contains(&byte) {
+                    let n = n as u32;
+                    return Some((level, (n % columns * side, n / columns * side), side));
+                }
+            }
+            level += 1;
+        }
+        at = long(at + 2 + entries * 12)? as usize;
+    }
+    None
 }
 
 /// Where a classic little-endian TIFF keeps its structure: header, directories and the tables and
