@@ -1,7 +1,8 @@
 //! The keys: one table that the keyboard handler and the help panel both read.
 //!
-//! QuPath's keys where they exist. Letters that QuPath gives to annotation and overlay tools
-//! (M R P B W A F D C) are left free for them.
+//! QuPath's keys where it has the same thing: B takes up the brush, F fills or outlines. Of its
+//! other letters R, W and H (rectangle, wand, detections) are left free for that; A C G L M O P V
+//! do something else here.
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -445,6 +446,14 @@ fn command_for(action: Action, state: &AppState) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_tools_that_are_not_there_are_free() {
+        for key in [Key::R, Key::W, Key::H] {
+            let taken = binding_of((key, Modifiers::NONE)).map(|binding| binding.help);
+            assert_eq!(taken, None, "{key:?}");
+        }
+    }
 
     #[test]
     fn no_key_means_two_things() {
