@@ -311,7 +311,7 @@ fn refuses_as_nobody(folder: &Path, secret: &Path) {
         command.output().unwrap()
     };
     if !run(&[Path::new("--version")]).status.success() {
-        println!("skipped: OpenSlide lies where only this user may read");
+        shared_data::say_skipped("OpenSlide lies where only this user may read");
         return;
     }
     let refused = run(&[Path::new("info"), secret]);

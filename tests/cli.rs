@@ -151,7 +151,7 @@ fn a_closed_pipe_is_no_failure() {
         .args(["-c", script, env!("CARGO_BIN_EXE_parfocal")])
         .arg(&path);
     let Ok(output) = shell.output() else {
-        eprintln!("skipped: there is no bash");
+        shared_data::say_skipped("there is no bash");
         return;
     };
     assert_eq!(stdout(&output).trim(), "0", "{}", stderr(&output));

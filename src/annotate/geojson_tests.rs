@@ -1,6 +1,7 @@
 //! GeoJSON there and back, QuPath's own files, and broken ones.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -253,7 +254,11 @@ fn shared(name: &str) -> Option<PathBuf> {
         .join("../shared/data/annotations")
         .join(name);
     if !path.is_file() {
-        eprintln!("skipped: {} is not there", path.display());
+        _ = writeln!(
+            std::io::stderr(),
+            "skipped: {} is not there",
+            path.display()
+        );
         return None;
     }
     Some(path)

@@ -83,13 +83,15 @@ fn words(kind: wgpu::DeviceLostReason, message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::gpu::device::Headless;
 
     #[test]
     fn a_destroyed_device_is_noticed_with_and_without_its_callback() {
         let Ok(gpu) = Headless::open() else {
-            eprintln!("skipped: no graphics adapter");
+            _ = writeln!(std::io::stderr(), "skipped: no graphics adapter");
             return;
         };
         let woken = Arc::new(AtomicBool::new(false));

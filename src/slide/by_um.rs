@@ -231,6 +231,8 @@ fn wrong_scale(info: &SlideInfo, reason: String) -> SlideError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::super::{LevelInfo, pyramid};
     use super::*;
     use crate::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
@@ -377,7 +379,7 @@ mod tests {
     fn a_real_slide_reads_by_its_own_scale() {
         let path = std::path::Path::new("../shared/data/slides/CMU-1-Small-Region.svs");
         if !path.exists() {
-            println!("skipped: {} is not here", path.display());
+            _ = writeln!(std::io::stderr(), "skipped: {} is not here", path.display());
             return;
         }
         let slide = crate::slide::open(path).unwrap();

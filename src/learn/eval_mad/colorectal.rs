@@ -260,6 +260,8 @@ fn bootstrap(cases: usize, draws: usize, seed: u64, figure: impl Fn(&[usize]) ->
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     /// Nine classes of three tiles: five wholly right, four wholly wrong.
@@ -297,7 +299,11 @@ mod tests {
     fn tiles_of_both_sources_come_to_one_scale_without_up_sampling() {
         let folder = Path::new("../shared/data/labelled/colorectal_tiles");
         if !folder.exists() {
-            println!("skipped: {} is not here", folder.display());
+            _ = writeln!(
+                std::io::stderr(),
+                "skipped: {} is not here",
+                folder.display()
+            );
             return;
         }
         let set = Set::open(folder, 16).unwrap();

@@ -1,5 +1,6 @@
 //! The real sets, where the folder of shared data is there.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,11 @@ fn shared(name: &str) -> Option<Place> {
     if folder.is_dir() {
         return Some(Place::at(folder));
     }
-    println!("skipped: there is no {}", folder.display());
+    _ = writeln!(
+        std::io::stderr(),
+        "skipped: there is no {}",
+        folder.display()
+    );
     None
 }
 
