@@ -105,7 +105,7 @@ fn levels(ui: &mut Ui, info: &SlideInfo) {
         .num_columns(4)
         .spacing([14.0, 3.0]);
     grid.min_row_height(16.0).show(ui, |ui| {
-        for heading in ["", "size, px", "scale", "tile, px"] {
+        for heading in ["level", "size, px", "scale", "tile, px"] {
             ui.label(RichText::new(heading).small().weak());
         }
         ui.end_row();

@@ -110,12 +110,11 @@ pub fn fixed_width_label(ui: &mut Ui, text: &str, width: f32) -> Response {
 
 /// A value on one line; a click copies the whole of it. Of an empty one there is nothing to copy.
 pub fn copyable(ui: &mut Ui, name: &str, value: &str, out: &mut Vec<Command>) {
-    if value.is_empty() {
+    let line = one_line(value);
+    if line.trim().is_empty() {
         return;
     }
-    let label = Label::new(one_line(value))
-        .truncate()
-        .show_tooltip_when_elided(false);
+    let label = Label::new(line).truncate().show_tooltip_when_elided(false);
     let response = ui.add(label.selectable(false).sense(Sense::click()));
     let response = response
         .on_hover_cursor(egui::CursorIcon::Copy)
