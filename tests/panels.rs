@@ -674,3 +674,13 @@ fn files_that_are_written_say_how_far_they_are_and_can_be_stopped() {
     let stop = Command::Export(ExportCommand::Stop(map.to_owned()));
     assert_eq!(harness.state().commands, [stop]);
 }
+
+#[test]
+fn one_dial_is_put_back_by_a_menu_of_its_own() {
+    let mut harness = harness(1100.0, with_model(&[Panel::Bias]));
+    click(&mut harness, "Reset stroma");
+    harness.get_all_by_label("Zero").last().unwrap().click();
+    harness.run_steps(3);
+    let reset = OverlayCommand::Reset(ResetTo::Zero, Some(1));
+    assert_eq!(harness.state().commands, [Command::Overlay(reset)]);
+}

@@ -1,6 +1,8 @@
 //! The whole program on a test window: opened, zoomed, linked, used by accessible label, with the
 //! picture drawn by the real pass.
 
+#[path = "ui/dials.rs"]
+mod dials;
 #[path = "ui/gestures.rs"]
 mod gestures;
 mod shared_data;

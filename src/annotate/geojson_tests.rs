@@ -279,6 +279,9 @@ fn a_file_of_qupath_is_read() {
     );
 }
 
+/// Pages of a level that are timed at least.
+const LEAST_READS: usize = 15;
+
 #[test]
 fn thousands_of_real_polygons_stay_fluid() {
     let Some(path) = shared("hgsc_tissue_wsi.geojson") else {
@@ -300,8 +303,12 @@ fn thousands_of_real_polygons_stay_fluid() {
     for level in 0..=raster.coarsest() {
         let (columns, rows) = raster.level(level).pages();
         let step = (columns * rows / 200).max(1);
+        let pages: Vec<u32> = (0..columns * rows).step_by(step as usize).collect();
+        // Of a coarse level's few pages each is read more than once: one that had to wait for other
+        // programs says nothing.
+        let reads = pages.iter().cycle().take(pages.len().max(LEAST_READS));
         let mut times = Vec::new();
-        for n in (0..columns * rows).step_by(step as usize) {
+        for &n in reads {
             let started = Instant::now();
             let id = PageId {
                 level,

@@ -344,7 +344,8 @@ impl App {
         self.leader = pane;
     }
 
-    fn set_linked_magnifications(&mut self) {
+    /// One view at 10x, the other at 40x.
+    pub(super) fn set_linked_magnifications(&mut self) {
         let (low, high) = LINKED_MAGNIFICATIONS;
         for (pane, magnification) in [(PaneIndex::First, low), (PaneIndex::Second, high)] {
             let mpp = self.state.mpp(pane);

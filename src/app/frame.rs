@@ -243,6 +243,10 @@ impl App {
         if state.layout != Layout::Single && state.active == area.index {
             viewport::paint_active_frame(ui, area);
         }
+        let of_model = state.overlay.is_drawn() && state.masks.shown != masks::Shown::Mask;
+        if of_model && state.overlay.is_starter() {
+            viewport::paint_note(ui, area, "Starter model: research use only");
+        }
         scale_bar::show(
             ui,
             area.rect,

@@ -88,6 +88,8 @@ pub struct App {
     /// What the model was asked for last.
     asked_wish: Option<Wish>,
     /// What of embeddings it was asked for last.
+    /// When the model was asked last.
+    asked_at: Instant,
     asked_embeddings: Option<EmbeddingWish>,
     background: Background,
     /// Where a map is to be written once the model is done.

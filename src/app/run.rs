@@ -162,6 +162,7 @@ impl App {
             overlay_renderer: None,
             device_watch: None,
             asked_wish: None,
+            asked_at: Instant::now(),
             asked_embeddings: None,
             layers_named: 0,
             map_to_write: None,

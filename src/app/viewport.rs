@@ -339,3 +339,21 @@ pub fn paint_message(ui: &Ui, area: &PaneArea, text: &str) {
         colour,
     );
 }
+
+/// What stands in the picture for as long as it is true, on a plate over the scale bar.
+pub fn paint_note(ui: &Ui, area: &PaneArea, text: &str) {
+    let painter = ui.painter_at(area.rect);
+    let (ink, plate) = (egui::Color32::from_gray(0x10), NOTE_PLATE);
+    let galley = painter.layout_no_wrap(text.to_owned(), egui::FontId::proportional(11.0), ink);
+    let corner = area.rect.left_bottom() + NOTE_AT;
+    let rect = egui::Rect::from_min_size(corner, galley.size() + egui::vec2(12.0, 6.0));
+    painter.rect_filled(rect, egui::CornerRadius::same(3), plate);
+    painter.galley(corner + egui::vec2(6.0, 3.0), galley, ink);
+    let id = ui.scope_id().with(("note", area.index.slot()));
+    let response = ui.interact(rect, id, egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
+}
+
+/// Where a note begins, from the view's lower left corner, points.
+const NOTE_AT: egui::Vec2 = egui::vec2(12.0, -76.0);
+const NOTE_PLATE: egui::Color32 = egui::Color32::from_rgba_premultiplied(219, 219, 219, 219);

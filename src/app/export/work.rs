@@ -10,7 +10,7 @@ use crate::app::masks::Shown;
 use crate::app::overlay::{AnalysisMode, DialSet};
 use crate::app::state::PaneIndex;
 use crate::gpu::overlay::OverlayContent;
-use crate::jobs::live::{LiveModelFacts, ModelChoice};
+use crate::jobs::live::LiveModelFacts;
 use crate::model::shipped::STARTER_NOTICE;
 use crate::segment::embedding::EmbeddingView;
 use crate::segment::export::{MapOrigin, MapSnapshot};
@@ -186,7 +186,7 @@ impl App {
         let is_mask = self.state.masks.shown == Shown::Mask;
         let facts = overlay.facts().filter(|_| !is_mask);
         let analysis = self.asked_field(pane).map(|field| field.analysis);
-        let is_starter = facts.is_some_and(|f| matches!(f.choice, ModelChoice::Shipped(_)));
+        let is_starter = !is_mask && overlay.is_starter();
         Some(FieldOverlay {
             before_layers: self.swiped_layers(pane),
             what: self.what_is_drawn(pane),

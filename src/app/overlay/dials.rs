@@ -84,6 +84,11 @@ impl Dials {
         self.held = dial;
     }
 
+    /// Whether a hand holds a dial.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// The hand let go of its dial.
     pub fn let_go(&mut self) {
         self.held = None;

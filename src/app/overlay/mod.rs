@@ -10,7 +10,7 @@ pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 
 use std::sync::Arc;
 
-use crate::geometry::Magnification;
+use crate::geometry::{Magnification, SlideRect};
 use crate::gpu::overlay::OverlayStyle;
 use crate::jobs::live::{
     ComputeDevice, DeviceWish, LiveModelFacts, LiveThread, ModelChoice, ModelState,
@@ -81,6 +81,8 @@ pub enum OverlayCommand {
     ShowProbability(Option<usize>),
     /// Show or hide a class.
     ShowClass(usize, bool),
+    /// Draw a class in another colour, sRGB.
+    Colour(usize, [u8; 3]),
     /// Turn a dial to a value. While a hand holds it, all turns are one step to undo.
     Turn {
         /// Bias or output offsets.
@@ -103,6 +105,8 @@ pub enum OverlayCommand {
 pub struct Areas {
     /// What they are, where they are known.
     pub now: Option<FieldAreas>,
+    /// The slide, the field and the analysis that they were last told of.
+    pub of: Option<(u64, SlideRect, Analysis)>,
     /// What they were when dials were last put back or the field was reached, mm²; none until all
     /// of the field is known.
     pub before_mm2: Option<Vec<f64>>,
@@ -202,6 +206,12 @@ impl OverlayState {
             rgb: class.colour,
         };
         classes.unwrap_or_default().iter().map(class).collect()
+    }
+
+    /// Whether the model is one that ships: trained on computed tissue.
+    pub fn is_starter(&self) -> bool {
+        self.facts()
+            .is_some_and(|facts| matches!(facts.choice, ModelChoice::Shipped(_)))
     }
 
     /// Whether an overlay is to be drawn now, if there is one.

@@ -1,6 +1,7 @@
 //! Between the window and the model at work: wishes out, maps in.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::app::masks::Shown;
@@ -55,6 +56,7 @@ impl App {
                 overlay.mode = mode;
                 if mode == AnalysisMode::Compare {
                     self.apply(Command::SetLayout(Layout::Linked));
+                    self.set_linked_magnifications();
                 }
             }
             OverlayCommand::SetStyle(style) => overlay.style = *style,
@@ -62,6 +64,11 @@ impl App {
             OverlayCommand::ShowClass(class, shown) => {
                 if let Some(colour) = overlay.style.palette.get_mut(class) {
                     colour[3] = if shown { 255 } else { 0 };
+                }
+            }
+            OverlayCommand::Colour(class, [r, g, b]) => {
+                if let Some(colour) = overlay.style.palette.get_mut(class) {
+                    *colour = [r, g, b, colour[3]];
                 }
             }
             OverlayCommand::Turn {
@@ -86,6 +93,8 @@ impl App {
             return;
         };
         let now = live.state();
+        // Asked first: the status that follows is no older.
+        let is_settled = live.is_settled();
         let was_ready = self.state.overlay.facts().is_some();
         self.state.overlay.model = Some(now.clone());
         self.state.overlay.status = live.status();
@@ -94,7 +103,7 @@ impl App {
             ModelState::Failed(reason) => self.model_stopped(&reason),
             _ => {}
         }
-        self.take_areas();
+        self.take_areas(is_settled);
     }
 
     /// A model was opened. One that only moved to another device keeps what was turned.
@@ -125,10 +134,31 @@ impl App {
             .asked_wish
             .as_ref()
             .is_some_and(|asked| is_same(asked, &wish));
-        if !unchanged {
-            live.ask(wish.clone());
-            self.asked_wish = Some(wish);
+        if unchanged {
+            return;
         }
+        if let Some(left) = self.patience(&wish, live.is_settled()) {
+            self.ctx.request_repaint_after(left);
+            return;
+        }
+        live.ask(wish.clone());
+        self.asked_wish = Some(wish);
+        self.asked_at = Instant::now();
+    }
+
+    /// How long a wish waits: while a dial is held, until the field shows the turn before, or for
+    /// [`DIAL_PATIENCE`], lest the middle of the field begins anew with every turn and its rim never
+    /// comes.
+    fn patience(&self, wish: &Wish, is_settled: bool) -> Option<Duration> {
+        let asked = self.asked_wish.as_ref()?;
+        let turned = Wish {
+            bias: wish.bias.clone(),
+            offsets: wish.offsets.clone(),
+            ..asked.clone()
+        };
+        let waits = self.state.overlay.dials.is_held() && !is_settled && is_same(&turned, wish);
+        let left = DIAL_PATIENCE.checked_sub(self.asked_at.elapsed());
+        left.filter(|_| waits)
     }
 
     /// All that the views ask for now; `None` before the model is ready.
@@ -420,8 +450,13 @@ impl App {
     }
 
     /// Takes in the areas of the active view's field; they may be of where it was a moment ago.
-    fn take_areas(&mut self) {
+    /// Takes in areas. What they are compared with is of one field and analysis, and of a field that
+    /// is done as it is asked for.
+    fn take_areas(&mut self, is_settled: bool) {
+        let is_missing = self.state.overlay.areas.before_mm2.is_none();
+        let is_done = is_missing && is_settled && self.wish_is_asked();
         let active = self.state.active;
+        let analysis = self.asked_field(active).map(|field| field.analysis);
         let slide = self.state.pane(active).slide.as_ref();
         let slide = slide.map(|slide| u64::from(slide.id.0));
         let seen = self.state.view(active).map(View::bounding_rect);
@@ -429,12 +464,14 @@ impl App {
         let now = overlay.status.areas.take();
         let now = now.filter(|areas| Some(areas.slide) == slide && Some(areas.seen) == seen);
         let areas = &mut overlay.areas;
-        let before = areas.now.as_ref().map(|areas| (areas.slide, areas.seen));
-        if now.as_ref().map(|areas| (areas.slide, areas.seen)) != before {
+        let of = now.as_ref().zip(analysis);
+        let of = of.map(|(areas, analysis)| (areas.slide, areas.seen, analysis));
+        if of.is_some() && of != areas.of {
             (areas.before_mm2, areas.slide_before_mm2) = (None, None);
+            areas.of = of;
         }
         let known = now.as_ref().filter(|areas| areas.known > ALL_KNOWN);
-        if let (None, Some(known), 0) = (&areas.before_mm2, known, overlay.status.waiting) {
+        if let (None, Some(known), true) = (&areas.before_mm2, known, is_done) {
             areas.before_mm2 = Some(known.field_mm2.clone());
             areas.slide_before_mm2 = Some(known.slide_mm2.clone());
         }
@@ -452,6 +489,9 @@ impl App {
 pub const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
 /// What both are called.
 pub const DIFFERENCE_NAMES: [&str; 2] = ["same class", "other class"];
+
+/// A turn of a dial that is held is followed by the next one after this at the latest.
+const DIAL_PATIENCE: Duration = Duration::from_millis(800);
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
 const ALL_KNOWN: f64 = 0.999;

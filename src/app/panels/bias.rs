@@ -2,6 +2,7 @@
 
 use egui::{Button, RichText, Slider, Ui};
 
+use super::icons::{self, Icon};
 use super::presets;
 use super::widgets::{fixed_width_label, section_end, section_title};
 use crate::app::command::{Command, Panel};
@@ -82,7 +83,14 @@ fn dial(
     let (prior, learned) = (facts.bias.prior()[class], facts.bias.learned()[class]);
     let total = overlay.dials.total(&facts.bias)[class];
     let text = format!("prior {prior:+.2}  learned {learned:+.2}  in use {total:+.2}");
-    ui.label(RichText::new(text).small().weak().monospace());
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(text).small().weak().monospace());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let reset = icons::small_button(ui, Icon::Reset, &format!("Reset {name}"));
+            let reset = reset.on_hover_text("Put this dial back");
+            egui::Popup::menu(&reset).show(|ui| reset_to(ui, Some(class), asked));
+        });
+    });
     let text = slide_area_text(overlay, class);
     if !text.is_empty() {
         let hover = "Of all that was analysed of this slide. What is out of view was counted with the \
@@ -190,28 +198,21 @@ fn resets(ui: &mut Ui, state: &AppState, asked: &mut Vec<OverlayCommand>, out: &
                 out.push(command);
             }
         }
-        for (text, hover, command) in [
-            (
-                "Learned",
-                "All dials to what training found",
-                OverlayCommand::Reset(ResetTo::Learned, None),
-            ),
-            (
-                "Prior",
-                "All dials to what training began with",
-                OverlayCommand::Reset(ResetTo::Prior, None),
-            ),
-            (
-                "Zero",
-                "No bias at all",
-                OverlayCommand::Reset(ResetTo::Zero, None),
-            ),
-        ] {
-            if ui.button(text).on_hover_text(hover).clicked() {
-                asked.push(command);
-            }
-        }
+        reset_to(ui, None, asked);
     });
+}
+
+/// What the dial of a class, or all, can be put back to.
+fn reset_to(ui: &mut Ui, class: Option<usize>, asked: &mut Vec<OverlayCommand>) {
+    for (text, hover, to) in [
+        ("Learned", "To what training found", ResetTo::Learned),
+        ("Prior", "To what training began with", ResetTo::Prior),
+        ("Zero", "No bias at all", ResetTo::Zero),
+    ] {
+        if ui.button(text).on_hover_text(hover).clicked() {
+            asked.push(OverlayCommand::Reset(to, class));
+        }
+    }
 }
 
 /// What the last turn took, beside what the field would take anew.

@@ -400,9 +400,13 @@ fn classes(
         ui.horizontal(|ui| {
             clear_marks(ui);
             let [r, g, b, alpha] = overlay.style.palette.get(index).copied().unwrap_or([0; 4]);
-            let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 14.0), egui::Sense::hover());
-            ui.painter()
-                .rect_filled(rect, 2.0, egui::Color32::from_rgb(r, g, b));
+            let mut rgb = [r, g, b];
+            ui.spacing_mut().interact_size = egui::vec2(14.0, 14.0);
+            let colour = ui.color_edit_button_srgb(&mut rgb);
+            let name = format!("Colour of {}", class.name);
+            if colour.accessible_name(name).changed() {
+                asked.push(OverlayCommand::Colour(index, rgb));
+            }
             let mut shown = alpha > 0;
             if ui.checkbox(&mut shown, &class.name).changed() {
                 asked.push(OverlayCommand::ShowClass(index, shown));

@@ -179,7 +179,7 @@ fn live(ui: &mut Ui, state: &AppState, width: f32) {
             "The {device} analyses {rate} tiles a second; {} encoded, {} decoded so far",
             status.encoded, status.decoded,
         );
-        let name = match overlay.computes_on_card() {
+        let name = match overlay.computes_on_card() && state.adapter_is_real {
             true => "GPU",
             false => "CPU",
         };
