@@ -679,7 +679,11 @@ fn files_that_are_written_say_how_far_they_are_and_can_be_stopped() {
 fn one_dial_is_put_back_by_a_menu_of_its_own() {
     let mut harness = harness(1100.0, with_model(&[Panel::Bias]));
     click(&mut harness, "Reset stroma");
-    harness.get_all_by_label("Zero").last().unwrap().click();
+    let row = harness.get_by_label("Reset stroma").rect().center();
+    let away = |node: &egui_kittest::Node<'_>| (node.rect().center() - row).length();
+    let zeros = harness.get_all_by_label("Zero");
+    let near = zeros.min_by(|a, b| away(a).total_cmp(&away(b)));
+    near.unwrap().click();
     harness.run_steps(3);
     let reset = OverlayCommand::Reset(ResetTo::Zero, Some(1));
     assert_eq!(harness.state().commands, [Command::Overlay(reset)]);
