@@ -14,7 +14,7 @@ use crate::model::dfa::DecoderConfig;
 use crate::model::dfa::speed::{self as decoder_speed, Trial};
 use crate::model::dfa::weights::DecoderCard;
 use crate::model::shipped;
-use crate::model::weights::{Inspection, WeightsSource, inspect};
+use crate::model::weights::{Checksum, Inspection, WeightsSource, inspect};
 use crate::model::{EncoderConfig, MlpKind};
 
 /// Look at weights files and at what networks cost.
@@ -144,6 +144,7 @@ fn lines(seen: &Inspection) -> Vec<(&'static str, String)> {
     lines.push(("parameters", seen.parameters.to_string()));
     lines.push(("loads", loads_text(seen)));
     lines.push(("hash", format!("sha256:{}", seen.sha256)));
+    lines.push(("checksum", checksum_text(seen.checksum).to_owned()));
     let notes = seen.notes.iter();
     lines.extend(notes.map(|(key, value)| ("note", format!("{key} = {value}"))));
     let tensors = seen.tensors.iter();
@@ -155,6 +156,14 @@ fn lines(seen: &Inspection) -> Vec<(&'static str, String)> {
         )
     }));
     lines
+}
+
+fn checksum_text(checksum: Checksum) -> &'static str {
+    match checksum {
+        Checksum::Good => "good",
+        Checksum::Wrong => "wrong: the tensors are not those that were written",
+        Checksum::Absent => "absent",
+    }
 }
 
 fn loads_text(seen: &Inspection) -> String {
@@ -262,6 +271,7 @@ mod tests {
             "1 of width 24, 3 heads, MLP 48 wide (ReLU), no LayerScale",
             "8 x 8, 0 registers",
             "loads       yes",
+            "checksum    good",
             "from = a\\u{1b}[2Jtest",
             "cls_token F16 [1, 1, 24]",
         ] {
