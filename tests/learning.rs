@@ -90,6 +90,9 @@ fn a_run_trains_is_killed_resumes_and_its_weights_are_used() {
     };
     assert_eq!(steps("whole/log.csv"), steps("cut/log.csv"));
 
+    let speed = "weights speed --training mad.toml --repeats 1 --device cpu";
+    let told = parfocal(&speed.split(' ').collect::<Vec<_>>(), folder.path());
+    assert!(succeeds(&told).contains("\"tiles_a_step\":34,\"mad_step_ms_per_tile\":"));
     // What else such weights are for.
     let weights = "whole/encoder.safetensors";
     let told = succeeds(&parfocal(&["weights", "inspect", weights], folder.path()));

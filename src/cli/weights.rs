@@ -1,6 +1,7 @@
 //! `parfocal weights`: what is in a weights file, and how fast networks are.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
@@ -8,13 +9,16 @@ use clap::{Args, Subcommand};
 use super::compute::DeviceChoice;
 use super::info::printable;
 use super::output;
+use super::settings::{read_toml, sound};
 use crate::jobs::on_compute_thread;
+use crate::learn::mad::run::TrainFile;
+use crate::learn::mad::speed as mad_speed;
 use crate::learn::speed::measure;
 use crate::model::dfa::DecoderConfig;
 use crate::model::dfa::speed::{self as decoder_speed, Trial};
 use crate::model::dfa::weights::DecoderCard;
 use crate::model::shipped;
-use crate::model::weights::{Inspection, WeightsSource, inspect};
+use crate::model::weights::{Checksum, Inspection, WeightsSource, inspect};
 use crate::model::{EncoderConfig, MlpKind};
 
 /// Look at weights files and at what networks cost.
@@ -30,7 +34,8 @@ enum WeightsCommand {
     Speed(SpeedArgs),
 }
 
-/// Time an untrained encoder, or decoder and encoder, on this machine: milliseconds a tile, as JSON.
+/// Time an untrained encoder, or decoder and encoder, or whole training steps, on this machine:
+/// milliseconds a tile, as JSON.
 #[derive(Debug, Args)]
 struct SpeedArgs {
     /// Shape of the encoder: tiny, small or dinov2-small.
@@ -45,6 +50,9 @@ struct SpeedArgs {
     /// Side of a tile, px; a multiple of the encoder's patch.
     #[arg(long, default_value_t = 128, value_name = "PX", value_parser = clap::value_parser!(u32).range(8..=2048))]
     tile: u32,
+    /// Time whole steps of `train mad` by these settings instead, on tiles of noise.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["encoder", "decoder", "classes", "tile", "batch"])]
+    training: Option<PathBuf>,
     /// Tiles at once.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
@@ -71,8 +79,8 @@ struct InspectArgs {
 /// Prints the description or the times to stdout.
 ///
 /// # Errors
-/// When the file can't be read, is no whole safetensors file, there is no such encoder, or stdout
-/// is closed.
+/// When the file can't be read, is no whole safetensors file or no settings, there is no such
+/// encoder, or stdout is closed.
 pub fn run(args: &WeightsArgs) -> anyhow::Result<()> {
     match &args.command {
         WeightsCommand::Inspect(args) => show(args),
@@ -81,6 +89,9 @@ pub fn run(args: &WeightsArgs) -> anyhow::Result<()> {
 }
 
 fn time(args: &SpeedArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.training {
+        return time_training(path, args);
+    }
     let config = EncoderConfig::named(&args.encoder)?;
     let device = args.device.open()?;
     let (batch, repeats) = (args.batch.into(), args.repeats.into());
@@ -98,6 +109,16 @@ fn time(args: &SpeedArgs) -> anyhow::Result<()> {
         return output::print(&(serde_json::to_string(&speed)? + "\n"));
     }
     let timed = on_compute_thread(|| measure(&config, args.tile as usize, batch, repeats, &device));
+    let speed = timed.map_err(|words| anyhow!(words))??;
+    output::print(&(serde_json::to_string(&speed)? + "\n"))
+}
+
+fn time_training(path: &Path, args: &SpeedArgs) -> anyhow::Result<()> {
+    let file: TrainFile = read_toml(path)?;
+    sound(path, file.sampling.validate())?;
+    sound(path, file.run.check(file.sampling.tile_px))?;
+    let device = args.device.open()?;
+    let timed = on_compute_thread(|| mad_speed::measure(&file, args.repeats.into(), &device));
     let speed = timed.map_err(|words| anyhow!(words))??;
     output::print(&(serde_json::to_string(&speed)? + "\n"))
 }
@@ -144,6 +165,7 @@ fn lines(seen: &Inspection) -> Vec<(&'static str, String)> {
     lines.push(("parameters", seen.parameters.to_string()));
     lines.push(("loads", loads_text(seen)));
     lines.push(("hash", format!("sha256:{}", seen.sha256)));
+    lines.push(("checksum", checksum_text(seen.checksum).to_owned()));
     let notes = seen.notes.iter();
     lines.extend(notes.map(|(key, value)| ("note", format!("{key} = {value}"))));
     let tensors = seen.tensors.iter();
@@ -155,6 +177,14 @@ fn lines(seen: &Inspection) -> Vec<(&'static str, String)> {
         )
     }));
     lines
+}
+
+fn checksum_text(checksum: Checksum) -> &'static str {
+    match checksum {
+        Checksum::Good => "good",
+        Checksum::Wrong => "wrong: the tensors are not those that were written",
+        Checksum::Absent => "absent",
+    }
 }
 
 fn loads_text(seen: &Inspection) -> String {
@@ -262,6 +292,7 @@ mod tests {
             "1 of width 24, 3 heads, MLP 48 wide (ReLU), no LayerScale",
             "8 x 8, 0 registers",
             "loads       yes",
+            "checksum    good",
             "from = a\\u{1b}[2Jtest",
             "cls_token F16 [1, 1, 24]",
         ] {

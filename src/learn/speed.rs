@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use serde::Serialize;
 
+use super::adam::{Adam, Pace, norm};
 use super::split_pass::EncoderPass;
 use crate::model::config::ConfigError;
 use crate::model::parallel::{forward_in_parts, parts_for};
@@ -15,15 +16,17 @@ use crate::model::{Embedding, Encoder, EncoderConfig};
 pub struct Speed {
     /// Embedding it, milliseconds.
     pub inference_ms_per_tile: f64,
-    /// Embedding it and deriving a loss by every parameter, milliseconds; without the optimizer.
+    /// A training step's share, milliseconds: embedding it, a loss, its gradient by every parameter,
+    /// clipped, and the move of AdamW.
     pub training_ms_per_tile: f64,
 }
 
 /// Times an untrained encoder on `batch` tiles of `tile_px` at once, `repeats` times each after one
 /// run that does not count; the batch is taken in parts as [`parts_for`] has it.
 ///
-/// The loss is the mean square of all embeddings: next to nothing beside the encoder.
-/// `benches/reference/bench_encoder.py` times the same in PyTorch.
+/// The loss is the mean square of all embeddings: next to nothing beside the encoder. Clipping and
+/// optimizer are those of training. `benches/reference/bench_encoder.py` times the same in PyTorch;
+/// [`mad::speed`](super::mad::speed) is of the whole step of a training.
 ///
 /// # Errors
 /// When the encoder can't be built or patches do not fill the tiles.
@@ -40,16 +43,22 @@ pub fn measure(
         Tensor::<4>::random(shape, Distribution::Default, device)
     };
     let (encoder, plain) = (Encoder::new(config, 0, device)?, tiles(device));
-    let inference_ms = median_ms(repeats, device, || {
-        forward_in_parts(&encoder, &plain, parts).map(drop)
-    })?;
+    let infer = || forward_in_parts(&encoder, &plain, parts).map(drop);
+    let inference_ms = median_ms(repeats, device, infer)?;
     let device = device.clone().autodiff();
-    let (encoder, tracked) = (Encoder::new(config, 0, &device)?, tiles(&device));
+    let mut encoder = Encoder::new(config, 0, &device)?;
+    let (mut adam, tracked) = (Adam::new(&encoder), tiles(&device));
     let training_ms = median_ms(repeats, &device, || {
         let pass = EncoderPass::embed(&encoder, &tracked, parts)?;
         let Embedding { cls, tokens } = pass.embedding();
         let loss = cls.powi_scalar(2).mean() + tokens.powi_scalar(2).mean();
-        pass.gradients(&loss.backward());
+        let mut gradients = pass.gradients(&loss.backward());
+        let pace = Pace {
+            rate: 5e-4,
+            decay: 0.04,
+            factor: (MOST_GRADIENT / norm(&encoder, &gradients)).min(1.0),
+        };
+        encoder = adam.step(encoder.clone(), &mut gradients, pace);
         Ok(())
     })?;
     let tiles = batch.max(1) as f64;
@@ -59,11 +68,19 @@ pub fn measure(
     })
 }
 
-fn median_ms(
+/// Greatest norm of the gradient, as trainings have it.
+const MOST_GRADIENT: f64 = 3.0;
+
+/// Median time of `work` in `repeats` runs (at least one) after one that does not count,
+/// milliseconds; work that `device` still has to do is waited for.
+///
+/// # Errors
+/// The first of `work`.
+pub fn median_ms<E>(
     repeats: usize,
     device: &Device,
-    work: impl Fn() -> Result<(), ConfigError>,
-) -> Result<f64, ConfigError> {
+    mut work: impl FnMut() -> Result<(), E>,
+) -> Result<f64, E> {
     let mut times_ms = Vec::new();
     for _ in 0..=repeats.max(1) {
         let begin = Instant::now();

@@ -14,6 +14,7 @@ pub mod pool;
 pub mod ring;
 pub mod run;
 pub mod sinkhorn;
+pub mod speed;
 pub mod targets;
 pub mod teacher;
 #[cfg(test)]

@@ -15,7 +15,8 @@ use crate::learn::log;
 use crate::learn::run_folder::Ended;
 use crate::learn::sampling::{FamilyBatch, View};
 use crate::model::EncoderConfig;
-use crate::model::weights::inspect;
+use crate::model::shipped::ENCODER;
+use crate::model::weights::{WeightsSource, inspect};
 
 const TILE_PX: usize = 32;
 
@@ -300,4 +301,34 @@ fn weights_say_which_ranks_training_ended_with() {
     let class = format!("class embeddings {:.1}", last.unwrap());
     let said = &notes["effective_rank"];
     assert!(said.contains(&class) && said.ends_with("of 48"), "{said}");
+}
+
+#[test]
+fn the_shipped_settings_are_those_of_the_shipped_encoder() {
+    let text = include_str!("../../../assets/encoder-tiny.toml");
+    let file: TrainFile = toml::from_str(text).unwrap();
+    file.sampling.validate().unwrap();
+    file.run.check(file.sampling.tile_px).unwrap();
+    let shape = file.run.encoder().unwrap();
+    assert_eq!(shape, EncoderConfig::tiny());
+    let shipped = inspect(WeightsSource::Shipped(ENCODER)).unwrap();
+    assert_eq!(shipped.config, Some(shape));
+    let run = &file.run;
+    for (note, here) in [
+        ("loss_weights", serde_json::to_string(&run.loss).unwrap()),
+        ("seed", run.seed.to_string()),
+        ("steps", run.steps.to_string()),
+        ("families_a_step", file.sampling.families.to_string()),
+        ("tile_px", file.sampling.tile_px.to_string()),
+    ] {
+        assert_eq!(shipped.notes[note], here, "{note}");
+    }
+    let phantoms = file
+        .sources
+        .iter()
+        .filter(|source| source.phantom.is_some());
+    let seeds: Vec<_> = phantoms.map(|it| format!("seeds {:?}", it.seeds)).collect();
+    assert_eq!(seeds.len(), 3);
+    let data = &shipped.notes["data"];
+    assert!(seeds.iter().all(|seeds| data.contains(seeds)), "{data}");
 }

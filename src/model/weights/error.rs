@@ -114,6 +114,20 @@ pub enum WeightsError {
         /// Largest magnitude.
         most: f32,
     },
+    /// Tensors that are not those that the file's checksum was made of.
+    #[error(
+        "{}: its tensors do not match their checksum; the file was damaged or edited (their SHA-256 \
+         is {found}, expected {stated})",
+        path.display()
+    )]
+    Checksum {
+        /// The weights file.
+        path: PathBuf,
+        /// Checksum of the tensors in it, hexadecimal.
+        found: String,
+        /// The one that its metadata state.
+        stated: String,
+    },
     /// burn refused what passed every check above.
     #[error("{}: {reason}", path.display())]
     Refused {

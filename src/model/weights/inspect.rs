@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::checksum::Checksum;
 use super::source::WeightsSource;
 use super::tensor_file::TensorFile;
 use super::{NOTE, WeightsError, config_of, fitting, is_ours, stated_format};
@@ -32,6 +33,8 @@ pub struct Inspection {
     pub parameters: u64,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
+    /// Whether its tensors match the checksum in its metadata.
+    pub checksum: Checksum,
     /// Where the weights come from, as the writer noted it; a foreign file's whole metadata.
     pub notes: BTreeMap<String, String>,
     /// By name, in the order of the alphabet.
@@ -62,6 +65,7 @@ pub fn inspect(source: impl Into<WeightsSource>) -> Result<Inspection, WeightsEr
         true => check_decoder(&mut file, &mut decoder),
         false => check_encoder(&mut file, &mut config),
     };
+    let checksum = file.checksum()?;
     let tensors: Vec<TensorInfo> = file
         .entries()
         .iter()
@@ -82,6 +86,7 @@ pub fn inspect(source: impl Into<WeightsSource>) -> Result<Inspection, WeightsEr
             .map(TensorInfo::parameters)
             .fold(0, u64::saturating_add),
         sha256: hash_of(&source)?,
+        checksum,
         notes: notes_of(&file),
         tensors,
     })
@@ -96,7 +101,7 @@ fn check_encoder(
     for name in fitting(file, config)?.values() {
         file.values(name)?;
     }
-    Ok(())
+    file.check_checksum()
 }
 
 /// Whether a decoder can be loaded; `seen` gets its shape and card as soon as they are known.

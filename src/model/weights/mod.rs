@@ -4,7 +4,10 @@
 //! Transformer or DINOv2 checkpoint, in timm's names or DINOv2's own, loads too: its configuration
 //! is told from its tensors. Nothing is built before every name and shape was found to fit, so that
 //! a false file costs no more memory than its own size.
+//!
+//! Our files hold a checksum of their tensors, which loading compares; a file without one loads too.
 
+mod checksum;
 mod error;
 #[cfg(test)]
 mod fidelity_tests;
@@ -17,6 +20,7 @@ pub(super) mod tensor_file;
 #[cfg(test)]
 mod tests;
 
+pub use checksum::Checksum;
 pub use error::WeightsError;
 pub(super) use inspect::notes_of;
 pub use inspect::{Inspection, TensorInfo, hash_of, inspect};
@@ -182,6 +186,8 @@ fn fill(
         }
         tensors.push(tensor);
     }
+    // Last, as the other complaints name the tensor.
+    file.check_checksum()?;
     let built = Encoder::blank(config, device);
     let encoder = built.map_err(|error| WeightsError::config(file.path(), &error))?;
     put_into(encoder, tensors, file.path())

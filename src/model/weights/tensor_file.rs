@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
+use super::checksum::{self, Checksum, TensorHash};
 use super::error::WeightsError;
 use super::source::{Bytes, WeightsSource};
 
@@ -139,15 +140,57 @@ impl TensorFile {
         all_finite(&path, name, &values, f32::MAX)?;
         Ok(values)
     }
+
+    /// Whether the tensors are those that the file's checksum was made of. Reads all of them.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub fn checksum(&mut self) -> Result<Checksum, WeightsError> {
+        Ok(match self.checksums()? {
+            None => Checksum::Absent,
+            Some((stated, found)) if stated == found => Checksum::Good,
+            Some(_) => Checksum::Wrong,
+        })
+    }
+
+    /// Refuses tensors that do not match the file's checksum; a file without one passes.
+    ///
+    /// # Errors
+    /// When they do not, or can't be read.
+    pub fn check_checksum(&mut self) -> Result<(), WeightsError> {
+        match self.checksums()? {
+            Some((stated, found)) if stated != found => Err(WeightsError::Checksum {
+                path: self.path.clone(),
+                found,
+                stated,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The checksum that the file states and that of its tensors; none where it states none.
+    fn checksums(&mut self) -> Result<Option<(String, String)>, WeightsError> {
+        let Some(stated) = self.header.metadata.get(checksum::KEY).cloned() else {
+            return Ok(None);
+        };
+        let mut hash = TensorHash::default();
+        for (name, entry) in &self.header.entries {
+            let bytes = read_at(self.file.as_mut(), self.first_byte, entry.data_offsets);
+            let bytes = bytes.map_err(|source| read_failed(&self.path, source))?;
+            hash.add(name, entry, &bytes);
+        }
+        Ok(Some((stated, hash.finish())))
+    }
 }
 
-/// The bytes of a file of f16 tensors. The order of `tensors` is that of the file.
+/// The bytes of a file of f16 tensors, with their checksum. The order of `tensors` is that of the
+/// file.
 ///
 /// # Errors
 /// When a value is none that f16 can hold; `path` is only for the message.
 pub fn encode_f16(
     path: &Path,
-    metadata: BTreeMap<String, String>,
+    mut metadata: BTreeMap<String, String>,
     tensors: &[(String, Vec<u64>, Vec<f32>)],
 ) -> Result<Vec<u8>, WeightsError> {
     let mut entries = BTreeMap::new();
@@ -163,12 +206,22 @@ pub fn encode_f16(
         };
         entries.insert(name.clone(), entry);
     }
+    metadata.insert(checksum::KEY.to_owned(), checksum_of(&entries, &data));
     let mut header = serde_json::to_vec(&Header { metadata, entries })
         .map_err(|error| damaged(path, error.to_string()))?;
     // Tensors begin at a multiple of eight bytes, as the format's own library writes them.
     header.resize(header.len().next_multiple_of(8), b' ');
     let length = (header.len() as u64).to_le_bytes();
     Ok([&length[..], &header, &data].concat())
+}
+
+fn checksum_of(entries: &BTreeMap<String, Entry>, data: &[u8]) -> String {
+    let mut hash = TensorHash::default();
+    for (name, entry) in entries {
+        let (begin, end) = entry.data_offsets;
+        hash.add(name, entry, &data[begin as usize..end as usize]);
+    }
+    hash.finish()
 }
 
 fn read_header(file: &mut dyn Bytes, bytes: u64) -> io::Result<Header> {

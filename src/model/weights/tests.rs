@@ -8,9 +8,10 @@ use burn::tensor::{Device, Distribution, Tensor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{WeightsError, hash_of, inspect, load, names, save};
+use super::{Checksum, WeightsError, WeightsSource, hash_of, inspect, load, names, save};
 use crate::model::config::{EncoderConfig, MlpKind};
 use crate::model::encoder::Encoder;
+use crate::model::shipped::ENCODER;
 
 fn little() -> EncoderConfig {
     EncoderConfig {
@@ -152,6 +153,50 @@ fn a_file_tells_what_it_is() {
     assert_eq!(seen.parameters as usize * 2, written.data.len());
     assert_eq!(seen.sha256, hash_of(&written.path()).unwrap());
     assert_eq!(seen.sha256.len(), 64);
+    assert_eq!(seen.checksum, Checksum::Good);
+}
+
+#[test]
+fn one_bit_that_changed_is_told_by_the_checksum() {
+    let mut written = Written::new();
+    let stated = written.header["__metadata__"]["tensors_sha256"].clone();
+    let stated = stated.as_str().unwrap().to_owned();
+    let middle = written.data.len() / 2;
+    written.data[middle] ^= 1;
+    let complaint = written.complaint();
+    let words = "do not match their checksum; the file was damaged or edited";
+    assert_says(&complaint, &[words, &stated]);
+    let seen = inspect(&written.path()).unwrap();
+    assert_eq!(seen.checksum, Checksum::Wrong);
+    assert_says(&seen.problem.unwrap(), &[words]);
+    written.data[middle] ^= 1;
+    let other = hash_of(&written.path()).unwrap();
+    written.header["__metadata__"]["tensors_sha256"] = json!(other);
+    assert_says(&written.complaint(), &[words, &stated, &other]);
+    // Two tensors of one shape that changed places: all bytes are there, and none is where it was.
+    let mut written = Written::new();
+    let of = |block: usize| format!("blocks.{block}.attn.qkv.weight");
+    let first = written.header[of(0)].take();
+    written.header[of(0)] = written.header[of(1)].take();
+    written.header[of(1)] = first;
+    assert_says(&written.complaint(), &[words]);
+}
+
+#[test]
+fn a_file_without_a_checksum_loads_as_ever() {
+    let mut written = Written::new();
+    let metadata = written.header["__metadata__"].as_object_mut().unwrap();
+    metadata.remove("tensors_sha256").unwrap();
+    let header = serde_json::to_vec(&written.header).unwrap();
+    let length = (header.len() as u64).to_le_bytes();
+    let path = written.path();
+    fs::write(&path, [&length[..], &header, &written.data].concat()).unwrap();
+    load(&path, &Device::flex()).unwrap();
+    let seen = inspect(&path).unwrap();
+    assert_eq!((seen.checksum, seen.problem), (Checksum::Absent, None));
+    // What ships is of before there were checksums; decoders name the encoder by its file's hash.
+    let shipped = inspect(WeightsSource::Shipped(ENCODER)).unwrap();
+    assert_eq!(shipped.checksum, Checksum::Absent);
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub(in crate::model) fn stated(
     Ok((config, card))
 }
 
-/// All tensors, once every name, shape and value was found to fit.
+/// All tensors, once every name, shape, value and the checksum were found to fit.
 pub(in crate::model) fn tensors_in(
     file: &mut TensorFile,
     config: &DecoderConfig,
@@ -109,8 +109,11 @@ pub(in crate::model) fn tensors_in(
 ) -> Result<Vec<InFile>, WeightsError> {
     let shapes = names::expected(config, card.classes.len());
     let holder = format!("decoder '{}'", config.name);
-    matched(file, &shapes, &holder, |name| Some(name.to_owned()))?
+    let tensors = matched(file, &shapes, &holder, |name| Some(name.to_owned()))?
         .into_iter()
         .map(|(name, in_file)| InFile::read(file, name, &in_file))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    // Last, as the other complaints name the tensor.
+    file.check_checksum()?;
+    Ok(tensors)
 }

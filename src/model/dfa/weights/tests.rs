@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::{ClassLabel, Decoder, DecoderCard, DecoderConfig, WeightsError, load, names, save};
 use crate::model::dfa::bias::ClassBias;
-use crate::model::weights::{self, hash_of, inspect};
+use crate::model::weights::{self, Checksum, hash_of, inspect};
 use crate::model::{Encoder, EncoderConfig};
 
 fn little() -> DecoderConfig {
@@ -265,6 +265,19 @@ fn tensors_that_do_not_fit_are_named() {
     };
     written.header["__metadata__"]["config"] = json!(serde_json::to_string(&config).unwrap());
     assert_says(&written.complaint(), &["tensor", "4096"]);
+}
+
+#[test]
+fn one_bit_that_changed_is_told_by_the_checksum() {
+    let mut written = Written::new();
+    assert_eq!(inspect(&written.path()).unwrap().checksum, Checksum::Good);
+    let last = written.data.len() - 2;
+    written.data[last] ^= 1;
+    let words = "do not match their checksum; the file was damaged or edited";
+    assert_says(&written.complaint(), &[words]);
+    let seen = inspect(&written.path()).unwrap();
+    assert_eq!(seen.checksum, Checksum::Wrong);
+    assert_says(&seen.problem.unwrap(), &[words]);
 }
 
 #[test]
