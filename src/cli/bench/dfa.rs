@@ -83,6 +83,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
 fn words(doing: &Doing, runs: &mut (u64, u64)) -> String {
     match doing {
         Doing::Counting(done, all) => format!("{done}/{all} masks read"),
+        Doing::Colours(done, all) => format!("colour alone, {done}/{all} images"),
         Doing::Encoding(done, all) => format!("{done}/{all} crops and tiles encoded"),
         Doing::Runs(done, all) => {
             *runs = (*done, *all);
@@ -93,7 +94,7 @@ fn words(doing: &Doing, runs: &mut (u64, u64)) -> String {
 }
 
 fn write_table(file: &BenchFile, plan: &Plan<'_>, folder: &Path) -> anyhow::Result<()> {
-    let table = BenchTable::of(&plan.results()?, &file.reference)?;
+    let table = BenchTable::of(&plan.results()?, &file.reference, &file.pairs)?;
     let mut files = table_files(&table)?;
     if let Some(class) = &file.trace_class {
         let arms: Vec<String> = table.modes.iter().map(|mode| mode.mode.clone()).collect();

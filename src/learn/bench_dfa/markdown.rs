@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{BenchTable, GroupRow, ModeRow};
+use super::table::{BenchTable, COLOUR, GroupRow, ModeRow, PairRow};
 use crate::learn::report::markdown::{head, number, row};
 use crate::learn::statistics::Figure;
 
@@ -23,6 +23,9 @@ pub fn to_markdown(table: &BenchTable, pictures: &[&str]) -> String {
     }
     text += &dice("role", table, |mode| &mode.roles);
     text += &dice("class", table, |mode| &mode.classes);
+    text += &ious(table);
+    text += &pairs("role", table, |pair| &pair.roles);
+    text += &pairs("class", table, |pair| &pair.classes);
     text += &biases("role", table, |mode| &mode.roles);
     text += &biases("class", table, |mode| &mode.classes);
     text += &correlations(table);
@@ -45,6 +48,30 @@ fn points(figure: Option<&Figure>) -> String {
     shown(figure, 100.0, 1)
 }
 
+/// Per cent of a mode; colour alone has one value, that no seed goes into.
+fn percent(mode: &ModeRow, figure: Option<&Figure>) -> String {
+    match mode.mode == COLOUR {
+        true => number(figure.map(|figure| 100.0 * figure.mean), 1),
+        false => points(figure),
+    }
+}
+
+/// Median, least and most: a time can't be below 0, as an interval by Student's t may be.
+fn range(figure: Option<&Figure>) -> String {
+    let Some(figure) = figure else {
+        return "–".to_owned();
+    };
+    let mut values = figure.values.clone();
+    values.sort_by(f64::total_cmp);
+    let one = |n: usize| number(values.get(n).copied(), 0);
+    format!(
+        "{} ({}–{})",
+        one(values.len() / 2),
+        one(0),
+        one(values.len() - 1)
+    )
+}
+
 fn modes(table: &BenchTable) -> String {
     let mut text = head(&[
         "mode",
@@ -54,19 +81,22 @@ fn modes(table: &BenchTable) -> String {
         "pairs",
         "difference, interval for all modes at once",
         "chosen on validation",
-        "training, s",
+        "training, s: median (range)",
     ]);
     for mode in &table.modes {
         let pairs = mode.difference.as_ref().map(|figure| figure.values.len());
         text += &row(&[
             mode.mode.clone(),
-            mode.seeds.len().to_string(),
-            points(mode.macro_dice.as_ref()),
+            match mode.mode == COLOUR {
+                true => "–".to_owned(),
+                false => mode.seeds.len().to_string(),
+            },
+            percent(mode, mode.macro_dice.as_ref()),
             points(mode.difference.as_ref()),
             pairs.map_or("–".to_owned(), |pairs| pairs.to_string()),
             points(mode.difference_of_all.as_ref()),
             chosen(mode),
-            shown(mode.seconds.as_ref(), 1.0, 0),
+            range(mode.seconds.as_ref()),
         ]);
     }
     text + "\n"
@@ -104,13 +134,48 @@ fn dice(what: &str, table: &BenchTable, of: fn(&ModeRow) -> &Vec<GroupRow>) -> S
                 let (dice, by) = (points(group.dice.as_ref()), points(Some(difference)));
                 format!("{dice}; Δ {by}")
             }
-            None => points(group.dice.as_ref()),
+            None => percent(mode, group.dice.as_ref()),
         };
         let cells = of(mode).iter().map(cell);
         text += &row(&[mode.mode.clone()]
             .into_iter()
             .chain(cells)
             .collect::<Vec<String>>());
+    }
+    text + "\n"
+}
+
+fn ious(table: &BenchTable) -> String {
+    let names = names(table, |mode| &mode.classes);
+    let mut text = "## IoU by class, %\n\n".to_owned();
+    text += &head(&["mode"].into_iter().chain(names).collect::<Vec<&str>>());
+    for mode in &table.modes {
+        let cells = mode.classes.iter();
+        let cells = cells.map(|group| percent(mode, group.iou.as_ref()));
+        let cells = [mode.mode.clone()].into_iter().chain(cells);
+        text += &row(&cells.collect::<Vec<String>>());
+    }
+    text + "\n"
+}
+
+/// Names and differences of a pair.
+type Differences = Vec<(String, Option<Figure>)>;
+
+fn pairs(what: &str, table: &BenchTable, of: fn(&PairRow) -> &Differences) -> String {
+    let Some(first) = table.pairs.first().filter(|pair| !of(pair).is_empty()) else {
+        return String::new();
+    };
+    let names = of(first).iter().map(|(name, _)| name.as_str());
+    let heads = ["difference", "macro Dice"].into_iter().chain(names);
+    let mut text = format!("## Dice of one mode less that of another, points, by {what}\n\n");
+    text += &head(&heads.collect::<Vec<&str>>());
+    for pair in &table.pairs {
+        let cells = of(pair).iter().map(|(_, figure)| points(figure.as_ref()));
+        let begin = [
+            format!("{} − {}", pair.mode, pair.less),
+            points(pair.macro_dice.as_ref()),
+        ];
+        text += &row(&begin.into_iter().chain(cells).collect::<Vec<String>>());
     }
     text + "\n"
 }
@@ -200,6 +265,12 @@ fn notes(table: &BenchTable) -> String {
              and the effective offset too."
                 .to_owned(),
         );
+    }
+    if table.modes.iter().any(|mode| mode.mode == COLOUR) {
+        notes.push(format!(
+            "`{COLOUR}` is no network: a classifier of single pixels' colours, fitted to the training \
+             images and scored on the same test pixels."
+        ));
     }
     for (mode, seeds) in &table.left_out {
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();

@@ -22,7 +22,7 @@ pub use markdown::to_markdown;
 pub use plot::{bias_against_plot, dice_plot};
 pub use roles::{Role, role_of};
 pub use run::{BiasFigures, ClassRun, RunKey, RunResult, measured_difficulty};
-pub use table::{BenchTable, Correlation, GroupRow, MODES, ModeRow};
+pub use table::{BenchTable, COLOUR, Correlation, GroupRow, MODES, ModeRow, PairRow};
 
 use crate::learn::report::ReportFile;
 

@@ -67,6 +67,13 @@ pub struct BiasFigures {
     pub attention_share: Option<f64>,
 }
 
+impl ClassRun {
+    /// Intersection over union over the test split, 0–1: Dice / (2 − Dice), of the same pixels.
+    pub fn iou(&self) -> Option<f64> {
+        self.dice.map(|dice| dice / (2.0 - dice))
+    }
+}
+
 impl RunResult {
     /// That class of the run.
     pub fn class(&self, name: &str) -> Option<&ClassRun> {

@@ -24,6 +24,10 @@ pub const MODES: [&str; 9] = [
     "logit-adjusted",
 ];
 
+/// The name of the row that no network made: a classifier of single pixels' colours, one a block. It
+/// is compared with nothing.
+pub const COLOUR: &str = "colour";
+
 /// All modes against one of them. Every figure has one value a seed, averaged over the rotations
 /// first; intervals are 95 % by Student's t over the seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +42,9 @@ pub struct BenchTable {
     pub rotations: Vec<usize>,
     /// Each mode.
     pub modes: Vec<ModeRow>,
+    /// Further differences that were asked for.
+    #[serde(default)]
+    pub pairs: Vec<PairRow>,
     /// Seeds that lack a rotation and are left out, by mode.
     pub left_out: BTreeMap<String, Vec<u64>>,
 }
@@ -69,6 +76,21 @@ pub struct ModeRow {
     pub points: Vec<BiasPoint>,
 }
 
+/// Dice of one mode less that of another, by seed, in points of 0–1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairRow {
+    /// The first.
+    pub mode: String,
+    /// What is taken from it.
+    pub less: String,
+    /// Of macro Dice.
+    pub macro_dice: Option<Figure>,
+    /// Of each class by name.
+    pub classes: Vec<(String, Option<Figure>)>,
+    /// Of each role; empty without roles.
+    pub roles: Vec<(String, Option<Figure>)>,
+}
+
 /// A class or role in one mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupRow {
@@ -76,6 +98,8 @@ pub struct GroupRow {
     pub name: String,
     /// Dice, 0–1.
     pub dice: Option<Figure>,
+    /// Intersection over union, 0–1: by Dice, run by run (both are of the same pooled pixels).
+    pub iou: Option<Figure>,
     /// Dice less that of the reference, by seed.
     pub difference: Option<Figure>,
     /// b.
@@ -120,12 +144,16 @@ pub struct BiasPoint {
 }
 
 impl BenchTable {
-    /// The table of `results`, with differences to `reference`.
+    /// The table of `results`, with differences to `reference` and those of further `pairs`.
     ///
     /// # Errors
     /// When there is no result, no complete one of the reference, or runs of other settings or
     /// classes.
-    pub fn of(results: &[RunResult], reference: &str) -> Result<Self, BenchError> {
+    pub fn of(
+        results: &[RunResult],
+        reference: &str,
+        pairs: &[[String; 2]],
+    ) -> Result<Self, BenchError> {
         let first = results
             .first()
             .ok_or_else(|| table_error("there is no result"))?;
@@ -138,7 +166,8 @@ impl BenchTable {
             return Err(table_error(&words));
         }
         let names = modes_of(results);
-        let group = Groups::of(first, results, (reference, names.len()));
+        let compared = names.iter().filter(|name| *name != COLOUR).count();
+        let group = Groups::of(first, results, (reference, compared));
         let mut left_out = BTreeMap::new();
         let mut modes = Vec::new();
         for mode in names {
@@ -153,7 +182,11 @@ impl BenchTable {
             programs: programs.into_iter().cloned().collect(),
             settings: first.settings.clone(),
             reference: reference.to_owned(),
-            rotations,
+            rotations: rotations.clone(),
+            pairs: pairs
+                .iter()
+                .map(|pair| group.pair(pair, results, &rotations))
+                .collect(),
             modes,
             left_out,
         })
@@ -190,12 +223,18 @@ fn check_alike(first: &RunResult, results: &[RunResult]) -> Result<(), BenchErro
     Ok(())
 }
 
-/// Known modes in their order, then others by name.
+/// Known modes in their order, then others by name, colour alone last.
 fn modes_of(results: &[RunResult]) -> Vec<String> {
     let found: BTreeSet<&str> = results.iter().map(|run| run.key.mode.as_str()).collect();
     let known = MODES.iter().copied().filter(|mode| found.contains(mode));
-    let other = found.iter().copied().filter(|mode| !MODES.contains(mode));
-    known.chain(other).map(str::to_owned).collect()
+    let other = |mode: &&str| !MODES.contains(mode) && *mode != COLOUR;
+    let other = found.iter().copied().filter(other);
+    let colour = found.contains(COLOUR).then_some(COLOUR);
+    known
+        .chain(other)
+        .chain(colour)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What every mode's row is made by.
@@ -240,13 +279,45 @@ impl<'a> Groups<'a> {
             macro_dice: figure(&of_all(runs)),
             difference: Figure::of(differences.clone()),
             difference_of_all: Figure::at(differences, confidence),
-            seconds: figure(&runs.by_seed(&|run| Some(run.seconds))),
+            // Colour is fitted, not trained.
+            seconds: figure(&runs.by_seed(&|run| (mode != COLOUR).then_some(run.seconds))),
             chosen: runs.settings(),
             classes: class_rows.collect(),
             roles: role_rows.collect(),
             correlations: correlations(runs),
             points: runs.points(&bias_point).into_iter().flatten().collect(),
             mode,
+        }
+    }
+}
+
+impl Groups<'_> {
+    fn pair(
+        &self,
+        [mode, less]: &[String; 2],
+        results: &[RunResult],
+        rotations: &[usize],
+    ) -> PairRow {
+        let [first, second] = [mode, less].map(|name| ModeRuns::of(results, name, rotations).0);
+        let difference = |pick: Pick| {
+            let dice = |runs: &ModeRuns| runs.of_classes(pick, &|class| class.dice);
+            Figure::of(paired(&dice(&first), &dice(&second)))
+        };
+        let of_all = |runs: &ModeRuns| runs.by_seed(&|run| Some(run.macro_dice));
+        let classes = self.classes.iter().map(|name| {
+            let found = difference(&|class| class.class == *name);
+            (name.clone(), found)
+        });
+        let roles = self.roles.iter().map(|role| {
+            let found = difference(&|class| class.role == Some(*role));
+            (role.name().to_owned(), found)
+        });
+        PairRow {
+            mode: mode.clone(),
+            less: less.clone(),
+            macro_dice: Figure::of(paired(&of_all(&first), &of_all(&second))),
+            classes: classes.collect(),
+            roles: roles.collect(),
         }
     }
 }
@@ -258,6 +329,7 @@ fn group_row(name: &str, runs: &ModeRuns, base: Option<&ModeRuns>, pick: Pick) -
     GroupRow {
         name: name.to_owned(),
         dice: figure(&dice(runs)),
+        iou: figure(&runs.of_classes(pick, &ClassRun::iou)),
         difference: base.and_then(|base| Figure::of(paired(&dice(runs), &dice(base)))),
         learned: bias(|bias| Some(bias.learned)),
         change: bias(|bias| Some(bias.change)),

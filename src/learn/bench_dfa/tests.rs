@@ -85,7 +85,7 @@ fn example() -> Vec<RunResult> {
 
 #[test]
 fn differences_are_paired_by_seed_and_modes_stand_in_their_order() {
-    let table = BenchTable::of(&example(), "none").unwrap();
+    let table = BenchTable::of(&example(), "none", &[]).unwrap();
     let names: Vec<&str> = table.modes.iter().map(|mode| mode.mode.as_str()).collect();
     assert_eq!(names, ["none", "difficulty", "dfa", "zebra"]);
     let dfa = &table.modes[2];
@@ -107,7 +107,7 @@ fn differences_are_paired_by_seed_and_modes_stand_in_their_order() {
 
 #[test]
 fn roles_are_averaged_over_the_classes_that_had_them() {
-    let table = BenchTable::of(&example(), "none").unwrap();
+    let table = BenchTable::of(&example(), "none", &[]).unwrap();
     let none = &table.modes[0];
     assert_eq!((none.roles.len(), none.classes.len()), (4, 4));
     for (role, row) in Role::ALL.iter().zip(&none.roles) {
@@ -127,7 +127,7 @@ fn roles_are_averaged_over_the_classes_that_had_them() {
 
 #[test]
 fn the_bias_is_seen_to_follow_difficulty_and_not_frequency() {
-    let table = BenchTable::of(&example(), "none").unwrap();
+    let table = BenchTable::of(&example(), "none", &[]).unwrap();
     assert!(table.modes[0].correlations.is_empty() && table.modes[0].points.is_empty());
     let found = |of: &str, with: &str| {
         let mut rows = table.modes[2].correlations.iter();
@@ -147,7 +147,7 @@ fn the_bias_is_seen_to_follow_difficulty_and_not_frequency() {
 fn seeds_without_all_rotations_are_left_out_and_named() {
     let mut results = example();
     results.retain(|run| run.key != key("dfa", 4, 2));
-    let table = BenchTable::of(&results, "none").unwrap();
+    let table = BenchTable::of(&results, "none", &[]).unwrap();
     assert_eq!(table.modes[2].seeds, [1, 2, 3, 5]);
     assert_eq!(table.modes[2].difference.as_ref().unwrap().values.len(), 4);
     assert_eq!(table.left_out["dfa"], [4]);
@@ -156,7 +156,11 @@ fn seeds_without_all_rotations_are_left_out_and_named() {
 
 #[test]
 fn what_makes_no_table_is_refused() {
-    let refused = |results: &[RunResult]| BenchTable::of(results, "none").unwrap_err().to_string();
+    let refused = |results: &[RunResult]| {
+        BenchTable::of(results, "none", &[])
+            .unwrap_err()
+            .to_string()
+    };
     assert!(refused(&[]).contains("no result"));
     assert!(refused(&[run(key("dfa", 1, 0), 0.0)]).contains("reference `none`"));
     let mut mixed = vec![run(key("none", 1, 0), 0.0), run(key("dfa", 1, 0), 0.0)];
@@ -222,7 +226,7 @@ fn files_that_are_no_results_are_refused_by_name() {
 
 #[test]
 fn the_files_of_a_table_say_what_it_holds() {
-    let table = BenchTable::of(&example(), "none").unwrap();
+    let table = BenchTable::of(&example(), "none", &[]).unwrap();
     let files = table_files(&table).unwrap();
     if let Some(folder) = std::env::var_os("PARFOCAL_KEEP_REPORTS") {
         for (name, text) in &files {
@@ -238,7 +242,45 @@ fn the_files_of_a_table_say_what_it_holds() {
     let back: BenchTable = serde_json::from_str(&files[1].1).unwrap();
     assert_eq!(back.modes.len(), table.modes.len());
     let alone = [run(key("none", 1, 0), 0.0), run(key("zebra", 1, 0), 0.1)];
-    let table = BenchTable::of(&alone, "none").unwrap();
+    let table = BenchTable::of(&alone, "none", &[]).unwrap();
     assert!(to_markdown(&table, &[]).contains("(one seed)"));
     assert!(table_files(&table).is_ok());
+}
+
+#[test]
+fn pairs_are_differenced_by_seed_and_colour_stands_apart() {
+    let mut results = example();
+    let colours = (0..4).map(|rotation| run(key(COLOUR, 0, rotation), -0.3));
+    results.extend(colours);
+    let pairs = [["dfa".to_owned(), "difficulty".to_owned()]];
+    let table = BenchTable::of(&results, "none", &pairs).unwrap();
+    let pair = &table.pairs[0];
+    // Gains of 0.01 and 0.012 with the same wobble.
+    let difference = pair.macro_dice.as_ref().unwrap();
+    assert!((difference.mean + 0.002).abs() < 1e-12, "{difference:?}");
+    assert_eq!(difference.values.len(), 5);
+    assert_eq!((pair.classes.len(), pair.roles.len()), (4, 4));
+    let colour = table.modes.last().unwrap();
+    assert_eq!(
+        (colour.mode.as_str(), colour.difference.as_ref()),
+        (COLOUR, None)
+    );
+    let without = BenchTable::of(&example(), "none", &[]).unwrap();
+    assert_eq!(
+        table.modes[2].difference_of_all, without.modes[2].difference_of_all,
+        "it is no comparison"
+    );
+    let text = to_markdown(&table, &[]);
+    assert!(
+        text.contains("| dfa − difficulty | −0.2 (−0.2 to −0.2) |"),
+        "{text}"
+    );
+    let row = text
+        .lines()
+        .find(|line| line.starts_with("| colour |"))
+        .unwrap();
+    assert!(!row.contains("seed") && row.contains("| – |"), "{row}");
+    let dice = colour.classes[0].dice.as_ref().unwrap().mean;
+    let iou = colour.classes[0].iou.as_ref().unwrap().mean;
+    assert!(iou > 0.0 && iou < dice);
 }

@@ -1,6 +1,7 @@
 //! What is trained: the decoder, its bias, and perhaps the encoder.
 
 use burn::module::{Module, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::batch::Shown;
@@ -45,6 +46,11 @@ impl LearnedBias {
             fixed: in_f32(&start.fixed),
         };
         initial::numbered(built, FIRST_PARAM_ID)
+    }
+
+    /// Its part of `gradients`, \[K\]; `None` where the loss does not see b.
+    pub fn gradient(&self, gradients: &GradientsParams) -> Option<Tensor<1>> {
+        gradients.get(self.value.id)
     }
 
     /// b as the decoder takes it: both parts, centred, \[K\]. Centred within the graph, so that no

@@ -376,6 +376,27 @@ impl Trainer {
         Ok(())
     }
 
+    /// ∂L/∂b of a batch, \[K\], before any clipping; nothing is learned from it. Also where the mode
+    /// holds b fixed: it is what b would be moved by.
+    ///
+    /// Σ over layers, heads and tokens of a_ic ⟨g_i, v_c − o_i⟩ (DFA, gradient of the bias): a class
+    /// that nothing attends to has none.
+    ///
+    /// # Errors
+    /// When the batch does not fit, or the device fails.
+    pub fn bias_gradient(&self, batch: &LabelledBatch) -> Result<Vec<f32>, TrainError> {
+        let learns = self.device.clone().autodiff();
+        let pass = self.pass(&batch.shown(&learns), batch.tiles(), &learns)?;
+        let (logits, foretold) = pass.seen().clone();
+        let (logits, target) = self.on_the_grid(logits, batch, &learns);
+        let losses = self.losses(&Said::of(logits), foretold, &target, &learns);
+        let gradients = pass.gradients(&losses.total.backward());
+        match self.segmenter.bias.gradient(&gradients) {
+            Some(found) => read(found, "the bias's gradient", self.step),
+            None => Ok(vec![0.0; self.weights.len()]),
+        }
+    }
+
     /// Share of each class in the first biased attention over a batch, \[K\].
     ///
     /// # Errors

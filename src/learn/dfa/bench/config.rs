@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::plan::BenchRunError;
 use crate::files::hex;
-use crate::learn::bench_dfa::{Role, role_of};
+use crate::learn::bench_dfa::{COLOUR, Role, role_of};
 use crate::learn::dfa::config::DfaConfig;
 use crate::learn::dfa::mode::Mode;
 use crate::learn::dfa::scene::SceneConfig;
@@ -32,6 +32,9 @@ pub struct BenchFile {
     /// The arm that the others are compared with.
     #[serde(default = "none")]
     pub reference: String,
+    /// Further pairs of arms whose difference is reported, seed by seed: the first less the second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<[String; 2]>,
     /// Crops that are made once and shared by all trainings of a block.
     pub kept_crops: usize,
     /// Scale of the class maps that are scored, µm/px.
@@ -227,6 +230,15 @@ impl BenchFile {
                 names.join(", ")
             ));
         }
+        if names.contains(COLOUR) {
+            return refuse(format!(
+                "'{COLOUR}' is the floor's name and can be no arm's"
+            ));
+        }
+        let unknown = |name: &&String| !names.contains(name.as_str());
+        if let Some(name) = self.pairs.iter().flatten().find(unknown) {
+            return refuse(format!("pairs: there is no arm '{name}'"));
+        }
         if self.seeds.is_empty() || self.first_seeds.is_empty() || self.kept_crops == 0 {
             return refuse("seeds, first_seeds and kept_crops must not be empty".to_owned());
         }
@@ -251,6 +263,7 @@ impl BenchFile {
         shared.modes.clear();
         shared.arms.clear();
         shared.reference.clear();
+        shared.pairs.clear();
         shared.trace_class = None;
         // Known by its content; where it lies does not matter.
         shared.data.encoder = PathBuf::new();

@@ -11,6 +11,7 @@
 //! Every finished training is a file, so a benchmark can be stopped, continued, and shared between
 //! processes that take a block each.
 
+mod colour;
 pub mod config;
 pub mod plan;
 pub mod stage;

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
+use super::colour::colour_floor;
 use super::config::{Arm, BenchFile, Blocks};
 use super::stage::{Stage, goes_on};
 use super::trace;
 use super::trial::{Reached, Trial, is_tau};
-use crate::learn::bench_dfa::{BenchError, ResultFolder, RunKey, RunResult, measured_difficulty};
+use crate::learn::bench_dfa::{
+    BenchError, COLOUR, ResultFolder, RunKey, RunResult, measured_difficulty,
+};
 use crate::learn::dfa::feed::FeedError;
 use crate::learn::dfa::judge::JudgeError;
 use crate::learn::dfa::mode::Mode;
@@ -64,6 +67,8 @@ pub enum Doing {
     Counting(u64, u64),
     /// Encodes crops or tiles: so many of so many.
     Encoding(u64, u64),
+    /// Reads what colour alone is fitted to and scored on: images so many of so many.
+    Colours(u64, u64),
     /// Trainings done of all that this process has to run.
     Runs(u64, u64),
     /// Steps done of the training that runs.
@@ -83,6 +88,7 @@ pub struct Plan<'a> {
     first: ResultFolder,
     tuning: ResultFolder,
     runs: ResultFolder,
+    colour: ResultFolder,
 }
 
 /// Trainings are known by these, in the folder of their kind.
@@ -105,6 +111,7 @@ impl<'a> Plan<'a> {
             first: results("first")?,
             tuning: results("tuning")?,
             runs: results("runs")?,
+            colour: results(COLOUR)?,
             settings,
         })
     }
@@ -124,7 +131,7 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// Trainings of `blocks` that are still to be run.
+    /// Trainings of `blocks` that are still to be run, and classifiers of colours.
     ///
     /// # Errors
     /// When the folder holds what is no result.
@@ -134,16 +141,19 @@ impl<'a> Plan<'a> {
             all += self.first.missing(&self.first_of(block))?.len();
             all += self.tuning.missing(&self.tuning_of(block))?.len();
             all += self.runs.missing(&self.runs_of(block))?.len();
+            all += self.colour.missing(&[Self::colour_of(block)])?.len();
         }
         Ok(all as u64)
     }
 
-    /// All results so far.
+    /// All results so far, those of colour alone last.
     ///
     /// # Errors
     /// When the folder holds what is no result.
     pub fn results(&self) -> Result<Vec<RunResult>, BenchRunError> {
-        Ok(self.runs.results()?)
+        let mut results = self.runs.results()?;
+        results.extend(self.colour.results()?);
+        Ok(results)
     }
 
     /// Runs what is missing of `blocks`.
@@ -183,6 +193,10 @@ impl<'a> Plan<'a> {
             seed,
             rotation,
         }
+    }
+
+    fn colour_of(block: usize) -> RunKey {
+        Self::key(COLOUR, 0, block)
     }
 
     fn first_of(&self, block: usize) -> Wanted {
@@ -246,6 +260,7 @@ struct Work<'a, 'p> {
 
 impl Work<'_, '_> {
     fn run(&mut self) -> Result<(), BenchRunError> {
+        self.colour()?;
         let plan = self.plan;
         let none = Arm {
             name: Mode::None.name().to_owned(),
@@ -270,6 +285,18 @@ impl Work<'_, '_> {
             };
             let chosen = self.chosen(arm)?;
             self.trial(&plan.runs, arm, key, chosen, Part::Test)?;
+        }
+        Ok(())
+    }
+
+    /// Colour alone, once a block.
+    fn colour(&mut self) -> Result<(), BenchRunError> {
+        let plan = self.plan;
+        for key in plan.colour.missing(&[Plan::colour_of(self.block)])? {
+            let reached = colour_floor(plan.file, self.stage, self.progress)?;
+            self.keep(&plan.colour, key, None, reached)?;
+            *self.count.0 += 1;
+            goes_on((self.progress)(&Doing::Runs(*self.count.0, self.count.1)))?;
         }
         Ok(())
     }

@@ -86,15 +86,17 @@ fn a_benchmark_stops_goes_on_and_makes_a_table() {
     let folder = tempfile::tempdir().unwrap();
     with_encoder(folder.path());
     let file = file();
-    // 1 first run, 2 α of two modes, 5 arms of 2 seeds.
+    // Colour alone, 1 first run, 2 α of two modes, 5 arms of 2 seeds.
     let error = go(&file, folder.path(), 3).unwrap_err();
     assert!(error.contains("goes on"), "{error}");
     let counts = go(&file, folder.path(), 100).unwrap();
-    assert_eq!(counts[..2], [0, 12], "three of fifteen were kept");
+    assert_eq!(counts[..2], [0, 13], "colour and two of fifteen were kept");
     let plan = Plan::open(&file, folder.path(), &folder.path().join("out")).unwrap();
     assert_eq!(plan.missing(&[0]).unwrap(), 0);
     let results = plan.results().unwrap();
-    assert_eq!(results.len(), 10);
+    assert_eq!(results.len(), 11, "ten trainings, and colour alone");
+    let colour = results.iter().find(|run| run.key.mode == "colour").unwrap();
+    assert!(colour.macro_dice > 0.0 && colour.classes.iter().all(|class| class.bias.is_none()));
     let of = |mode: &'static str| results.iter().filter(move |run| run.key.mode == mode);
     assert!(of("dfa").all(|run| run.setting.is_some()));
     assert!(
@@ -116,8 +118,13 @@ fn a_benchmark_stops_goes_on_and_makes_a_table() {
             .iter()
             .any(|c| c.bias.unwrap().change.abs() > 1e-6)
     }));
-    let table = BenchTable::of(&results, "none").unwrap();
-    assert_eq!(table.modes.len(), 5);
+    let table = BenchTable::of(&results, "none", &[]).unwrap();
+    assert_eq!(table.modes.len(), 6);
+    assert_eq!(table.modes[5].mode, "colour");
+    assert_eq!(
+        table.modes[5].difference, None,
+        "it has no seed to be paired by"
+    );
     let arms = ["dfa", "dfa-inverse"].map(str::to_owned);
     let traces = folder.path().join("out/traces");
     let class = &results[0].classes[0].class;
@@ -128,6 +135,18 @@ fn a_benchmark_stops_goes_on_and_makes_a_table() {
     );
     let error = trace_plot(&traces, &arms, "bone").unwrap_err().to_string();
     assert!(error.contains("'bone'"), "{error}");
+    let looks = super::trace::read(&traces.join("none.seed-1.rotation-0.csv")).unwrap();
+    for look in looks.chunks_exact(5) {
+        let share: f64 = look.iter().map(|row| row.attention).sum();
+        assert!((share - 1.0).abs() < 1e-3, "{share}");
+        let gradient: f64 = look.iter().map(|row| row.gradient).sum();
+        assert!(gradient.abs() < 1e-5, "b + t·1 does nothing: {gradient}");
+    }
+    assert!(
+        looks.iter().any(|row| row.gradient.abs() > 1e-7),
+        "though b is fixed"
+    );
+    assert!(looks.iter().any(|row| row.attention_on.is_some()));
     // A training of other settings may not stand beside these.
     let mut other = file.clone();
     other.run.steps = 5;
@@ -203,6 +222,9 @@ fn settings_that_compare_nothing_are_refused() {
     assert!(wrong(|file| file.first_seeds = vec![2]).contains("seed 2"));
     assert!(wrong(|file| file.modes.push(Mode::Dfa)).contains("its own name"));
     assert!(wrong(|file| file.seeds.clear()).contains("seeds"));
+    let odd = wrong(|file| file.pairs = vec![["dfa".into(), "dff".into()]]);
+    assert!(odd.contains("'dff'"), "{odd}");
+    assert!(wrong(|file| file.arms[0].name = "colour".into()).contains("floor"));
     assert!(wrong(|file| file.run.steps = 0).contains("steps"));
 }
 

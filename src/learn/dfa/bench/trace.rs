@@ -27,8 +27,14 @@ pub struct TraceRow {
     pub class: String,
     /// Its soft Dice loss on the validation tiles that are watched, 0–1; none where they lack it.
     pub loss: Option<f64>,
-    /// Its share of the attention in the first biased layer there, 0–1.
+    /// Its share of the attention in the first biased layer there, 0–1; 1/K were uniform.
     pub attention: f64,
+    /// The same of the tokens of which the class covers at least half; none where there is none.
+    pub attention_on: Option<f64>,
+    /// The same of all other tokens.
+    pub attention_off: Option<f64>,
+    /// ∂L/∂b of the class there, see [`Trainer::bias_gradient`]: descent raises b where it is below 0.
+    pub gradient: f64,
     /// b, centred.
     pub bias: f64,
 }
@@ -72,24 +78,29 @@ impl<'a> Trace<'a> {
             return Ok(Vec::new());
         }
         let count = self.names.len();
-        let (mut loss, mut there, mut attention) =
+        let (mut loss, mut there, mut gradient) =
             (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
+        let mut attended = vec![Attended::default(); count];
         for batch in &self.watched {
             let (each, present) = self.losses(trainer, batch, device)?;
             for class in 0..count {
                 loss[class] += f64::from(each[class] * present[class]);
                 there[class] += f64::from(present[class]);
             }
-            for (sum, share) in attention.iter_mut().zip(trainer.attention(batch)?) {
-                *sum += f64::from(share) / self.watched.len() as f64;
+            for (sum, of_batch) in gradient.iter_mut().zip(trainer.bias_gradient(batch)?) {
+                *sum += f64::from(of_batch) / self.watched.len() as f64;
             }
+            attend(trainer, batch, &mut attended)?;
         }
         let bias = trainer.bias()?;
         let row = |(n, class): (usize, &String)| TraceRow {
             step,
             class: class.clone(),
             loss: (there[n] > 0.0).then(|| loss[n] / there[n]),
-            attention: attention[n],
+            attention: attended[n].all(),
+            attention_on: attended[n].on(),
+            attention_off: attended[n].off(),
+            gradient: gradient[n],
             bias: f64::from(bias[n]),
         };
         Ok(self.names.iter().enumerate().map(row).collect())
@@ -112,6 +123,59 @@ impl<'a> Trace<'a> {
         let read = |tensor| values::read(tensor).map_err(BenchRunError::Device);
         Ok((read(loss)?, read(present)?))
     }
+}
+
+/// Attention on a class, summed over tokens on it and over others; and how many those were.
+#[derive(Debug, Clone, Copy, Default)]
+struct Attended {
+    on: (f64, u64),
+    off: (f64, u64),
+}
+
+impl Attended {
+    fn all(&self) -> f64 {
+        (self.on.0 + self.off.0) / (self.on.1 + self.off.1).max(1) as f64
+    }
+
+    fn on(&self) -> Option<f64> {
+        (self.on.1 > 0).then(|| self.on.0 / self.on.1 as f64)
+    }
+
+    fn off(&self) -> Option<f64> {
+        (self.off.1 > 0).then(|| self.off.0 / self.off.1 as f64)
+    }
+}
+
+/// Adds the attention of each token of a batch in the first biased layer, the mean of its heads.
+fn attend(
+    trainer: &Trainer,
+    batch: &LabelledBatch,
+    sums: &mut [Attended],
+) -> Result<(), BenchRunError> {
+    let layers = trainer.look(batch)?;
+    let Some(first) = layers.first() else {
+        return Ok(());
+    };
+    let read = |tensor| values::read(tensor).map_err(BenchRunError::Device);
+    let heads = first.weights.clone().mean_dim(1);
+    let [_, _, tokens, classes] = heads.dims();
+    // Tokens lie on a square grid, rows from the top, as the cells of a target do.
+    let (side, device) = (tokens.isqrt(), heads.device());
+    let target = Target::of(&batch.labels, batch.tile_px, side, classes, &device);
+    let (weights, shares) = (read(heads)?, read(target.shares)?);
+    let rows = weights.chunks_exact(classes).enumerate();
+    for (row, weights) in rows {
+        let (tile, token) = (row / tokens, row % tokens);
+        for (class, weight) in weights.iter().enumerate() {
+            let covers = shares[(tile * classes + class) * tokens + token];
+            let sum = match covers >= 0.5 {
+                true => &mut sums[class].on,
+                false => &mut sums[class].off,
+            };
+            *sum = (sum.0 + f64::from(*weight), sum.1 + 1);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the looks of a training as a table.

@@ -1,4 +1,4 @@
-//! Loss, attention and bias of one class on the way, arm by arm.
+//! Loss, attention, bias and its gradient of one class on the way, arm by arm.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,12 +26,17 @@ const FOOT_PX: i32 = 36;
 /// A panel: its title, and what of a look it shows.
 type Panel = (&'static str, fn(&TraceRow) -> Option<f64>);
 
-const PANELS: [Panel; 3] = [
+const PANELS: [Panel; 5] = [
     ("soft Dice loss of the class, by step", |row| row.loss),
-    ("its share of the attention, by step", |row| {
+    ("its share of the attention of all tokens, by step", |row| {
         Some(row.attention)
     }),
+    (
+        "its share of the attention of tokens on the class, by step",
+        |row| row.attention_on,
+    ),
     ("b, by step", |row| Some(row.bias)),
+    ("∂L/∂b, by step", |row| Some(row.gradient)),
 ];
 
 /// All looks of each arm, run by run.
