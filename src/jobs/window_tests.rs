@@ -22,18 +22,18 @@ use crate::segment::test_slide::{Painted, little_model, pattern};
 use crate::segment::{ModelError, Network, RgbTile};
 use crate::slide::SlideSource;
 
-const TILE_PX: u32 = 64;
-const FILL_UM: f64 = 16.0;
+pub(super) const TILE_PX: u32 = 64;
+pub(super) const FILL_UM: f64 = 16.0;
 const SLIDE: u64 = 7;
 
 /// Scores that look random, of as many classes as wanted; where they go is for `put` to say.
-struct Noise<S> {
+pub(super) struct Noise<S> {
     classes: Vec<LabelClass>,
     put: Box<dyn Fn(Vec<f32>) -> S>,
 }
 
 impl<S> Noise<S> {
-    fn new(classes: usize, put: Box<dyn Fn(Vec<f32>) -> S>) -> Self {
+    pub(super) fn new(classes: usize, put: Box<dyn Fn(Vec<f32>) -> S>) -> Self {
         let class = |n: usize| LabelClass {
             name: n.to_string(),
             rgb: [n as u8; 3],
@@ -87,13 +87,18 @@ impl<S: crate::segment::live::TileScores> LiveModel for Noise<S> {
     }
 }
 
-fn slide() -> Arc<dyn SlideSource> {
+pub(super) fn slide() -> Arc<dyn SlideSource> {
     let mut slide = Painted::new(900, 420, Some(0.25), pattern);
     slide.failing_left_of = 150;
     Arc::new(slide)
 }
 
-fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, width: f64, bias: Vec<f32>) -> Wish {
+pub(super) fn wish(
+    slide: &Arc<dyn SlideSource>,
+    analysis: Analysis,
+    width: f64,
+    bias: Vec<f32>,
+) -> Wish {
     let corner = |x: f64, y: f64| SlidePoint::new(x, y);
     let seen = SlideRect::new(corner(-50.0, -50.0), corner(width, 800.0));
     let field = FieldWish {
@@ -111,7 +116,7 @@ fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, width: f64, bias: Vec<
     }
 }
 
-fn finish<M: LiveModel, P: CellPainter<Scores = M::Scores>>(engine: &mut Engine<M, P>) {
+pub(super) fn finish<M: LiveModel, P: CellPainter<Scores = M::Scores>>(engine: &mut Engine<M, P>) {
     for _ in 0..10_000 {
         if engine.step() == Step::Idle {
             assert_eq!(engine.broken(), None);
@@ -141,7 +146,7 @@ fn pages(layers: &SharedLayers, analysis: Analysis) -> Vec<(PageId, Vec<Texel>, 
 }
 
 /// Px apart in class, of how many; values may differ by one step.
-fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
+pub(super) fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
     let [ours, meant] = layers.map(|layers| pages(layers, analysis));
     assert_eq!(ours.len(), meant.len());
     let (mut apart, mut all) = (0, 0);
@@ -161,7 +166,7 @@ fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
     (apart, all)
 }
 
-fn fusion() -> Fusion {
+pub(super) fn fusion() -> Fusion {
     Fusion {
         weight_of_fine: [(0, 0.7)].into(),
         temperature: [(0, 1.3), (2, 0.8)].into(),

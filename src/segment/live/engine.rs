@@ -149,6 +149,12 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         self.broken.as_deref()
     }
 
+    /// The network at work.
+    #[cfg(test)]
+    pub(crate) fn model(&self) -> &M {
+        &self.model
+    }
+
     /// The maps, for those who show them.
     pub fn layers(&self) -> SharedLayers {
         self.shared.clone()
