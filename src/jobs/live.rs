@@ -99,6 +99,8 @@ pub struct LiveModelFacts {
     pub bias: ClassBias,
     /// SHA-256 of the decoder's file, hexadecimal.
     pub sha256: String,
+    /// How its maps of two magnifications become one.
+    pub fusion: Fusion,
 }
 
 /// How far a model is.
@@ -340,6 +342,7 @@ fn open_and_serve(
         card: model.card.clone(),
         bias: model.bias.clone(),
         sha256: model.decoder_sha256.clone(),
+        fusion: Fusion::of_decoder(&model.decoder_sha256),
     };
     let ready = || {
         shared.lock().state = ModelState::Ready(Arc::new(facts));

@@ -303,7 +303,8 @@ fn rules(cell: &CellWork<'_, WindowScores>, order: PaintOrder<'_>) -> PaintRules
         window: sheet.window.clone(),
         kind: match analysis {
             Analysis::Plain(_) => MapKind::Plain,
-            Analysis::Fused(_) => MapKind::Fused,
+            Analysis::Fused(_) | Analysis::Alone(_) => MapKind::Fused,
+            Analysis::InPlace(_) => MapKind::InPlace,
             Analysis::Agreement(_) => MapKind::Agreement,
         },
         context_ratio: ratio.round() as u32,

@@ -182,6 +182,8 @@ fn the_card_paints_what_the_processor_does() {
         (3, Analysis::Fused(0), None),
         (6, Analysis::Fused(1), Some(0)),
         (4, Analysis::Agreement(0), None),
+        (3, Analysis::InPlace(0), None),
+        (4, Analysis::Alone(1), Some(2)),
     ] {
         let ranks = Ranks::by_rarity(&[3.0, 1.0, 2.0, 0.5, 0.1][..classes.min(5)]);
         let limits = Limits {

@@ -172,7 +172,7 @@ impl App {
             shown_class: self.state.overlay.shown_class,
         };
         let active = self.state.active;
-        self.state.overlay.reason = None;
+        (self.state.overlay.reason, self.state.overlay.analysis) = (None, None);
         // What is not drawn is not worked on.
         let draws_embeddings = self.state.similar.shown.is_some();
         if !self.state.overlay.shown || draws_embeddings {
@@ -182,8 +182,13 @@ impl App {
             if !self.state.shown_panes().contains(&pane) {
                 continue;
             }
-            match self.field(pane, facts.card.mpp) {
-                Ok(field) => wish.fields.extend(field),
+            match self.field(pane, &facts) {
+                Ok(field) => {
+                    if let (Some(field), true) = (&field, pane == active) {
+                        self.state.overlay.analysis = Some(field.analysis);
+                    }
+                    wish.fields.extend(field);
+                }
                 Err(reason) if pane == active => self.state.overlay.reason = Some(reason),
                 Err(_) => {}
             }
@@ -192,15 +197,15 @@ impl App {
     }
 
     /// What a pane asks for; none without a slide.
-    fn field(&self, pane: PaneIndex, domain: [f64; 2]) -> Result<Option<FieldWish>, String> {
-        self.field_in(pane, domain, self.state.overlay.mode)
+    fn field(&self, pane: PaneIndex, facts: &LiveModelFacts) -> Result<Option<FieldWish>, String> {
+        self.field_in(pane, facts, self.state.overlay.mode)
     }
 
     /// What a pane would ask for in another mode.
     pub(in crate::app) fn field_in(
         &self,
         pane: PaneIndex,
-        domain: [f64; 2],
+        facts: &LiveModelFacts,
         mode: AnalysisMode,
     ) -> Result<Option<FieldWish>, String> {
         let shown = self.state.pane(pane);
@@ -211,9 +216,10 @@ impl App {
             "This slide does not state its scale. Type it in (µm per pixel) to have it analysed.",
         )?;
         let source = self.scaled_source(slide);
-        let available = magnifications_of(source.info(), domain);
+        let available = magnifications_of(source.info(), facts.card.mpp);
         let um_per_screen_px = view.slide_px_per_screen_px * mpp.x;
-        let analysis = mode.analysis(&available, um_per_screen_px).ok_or(
+        let analysis = mode.analysis(&available, um_per_screen_px, &facts.fusion);
+        let analysis = analysis.ok_or(
             "This slide has no pixels at the magnification that is asked for, or the model was \
              not trained for it.",
         )?;
@@ -542,7 +548,9 @@ impl DrawnLayer {
 fn drawn_key(key: LayerKey) -> overlay::LayerKey {
     let of_slide = match key.analysis {
         Analysis::Plain(scale) => u64::from(scale),
+        Analysis::Alone(scale) => 32 + u64::from(scale),
         Analysis::Fused(scale) => 128 + u64::from(scale),
+        Analysis::InPlace(scale) => 192 + u64::from(scale),
         Analysis::Agreement(scale) => 64 + u64::from(scale),
     };
     overlay::LayerKey(key.slide << 8 | of_slide)

@@ -61,7 +61,7 @@ impl App {
     /// The magnification nearest to a pane's, as its place in the list.
     pub(in crate::app) fn plain_scale(&self, pane: PaneIndex) -> Option<u8> {
         let facts = self.state.overlay.facts()?;
-        let field = self.field_in(pane, facts.card.mpp, AnalysisMode::Compare);
+        let field = self.field_in(pane, facts, AnalysisMode::Compare);
         Some(field.ok()??.analysis.scale())
     }
 
@@ -89,7 +89,7 @@ impl App {
             return None;
         }
         let facts = self.state.overlay.facts()?;
-        let field = self.field_in(active, facts.card.mpp, AnalysisMode::Compare);
+        let field = self.field_in(active, facts, AnalysisMode::Compare);
         let field = field.ok()??;
         Some(EmbeddingWish {
             slide: field.slide,
