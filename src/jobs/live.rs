@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -131,7 +132,12 @@ struct Inbox {
     answered: u64,
 }
 
+/// Models at work that were started so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 struct Shared {
+    /// Which of those that were started.
+    number: u64,
     inbox: Mutex<Inbox>,
     news: Condvar,
     layers: SharedLayers,
@@ -167,6 +173,7 @@ impl LiveThread {
         wake: Box<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
+            number: STARTED.fetch_add(1, Ordering::Relaxed),
             inbox: Mutex::new(Inbox {
                 wish: None,
                 closed: Vec::new(),
@@ -265,6 +272,12 @@ impl LiveThread {
     pub fn is_settled(&self) -> bool {
         let inbox = self.shared.lock();
         inbox.asked == inbox.answered && inbox.status.waiting == 0
+    }
+
+    /// Its number: no other of the same program has it. Maps of two models of one slide have the same
+    /// [`crate::segment::live::LayerKey`] and are told apart by this.
+    pub fn number(&self) -> u64 {
+        self.shared.number
     }
 
     /// The maps.

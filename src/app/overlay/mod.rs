@@ -6,6 +6,7 @@ mod fit;
 mod work;
 
 pub use dials::{DialSet, Dials, ResetTo};
+pub(in crate::app) use work::of_model;
 pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 
 use std::sync::Arc;

@@ -339,11 +339,11 @@ impl App {
             let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
             let layers = live.layers().lock();
             for key in layers.keys().filter(|key| key.slide == slide) {
-                renderer.remove_layer(drawn_key(*key));
+                renderer.remove_layer(drawn_key(live.number(), *key));
             }
             let embeddings = live.embeddings().lock();
             for key in embeddings.keys().filter(|key| key.slide == slide) {
-                renderer.remove_layer(embedding_key(*key));
+                renderer.remove_layer(embedding_key(live.number(), *key));
             }
         }
         live.close_slide(slide);
@@ -389,7 +389,7 @@ impl App {
         let drawn = |(key, is_provisional): (LayerKey, bool)| {
             let layers = live.layers().clone();
             Some(DrawnLayer {
-                key: drawn_key(key),
+                key: drawn_key(live.number(), key),
                 raster: live.layers().raster(key)?,
                 pages: Arc::new(LayerPages { layers, key }),
                 is_provisional,
@@ -544,8 +544,9 @@ impl DrawnLayer {
     }
 }
 
-/// The overlay pass's name for a map.
-fn drawn_key(key: LayerKey) -> overlay::LayerKey {
+/// The overlay pass's name for a map of the model of a number. A page that the pass still has of
+/// another model is not taken for one of this one's, however late this one's is copied.
+fn drawn_key(model: u64, key: LayerKey) -> overlay::LayerKey {
     let of_slide = match key.analysis {
         Analysis::Plain(scale) => u64::from(scale),
         Analysis::Alone(scale) => 32 + u64::from(scale),
@@ -553,7 +554,13 @@ fn drawn_key(key: LayerKey) -> overlay::LayerKey {
         Analysis::InPlace(scale) => 192 + u64::from(scale),
         Analysis::Agreement(scale) => 64 + u64::from(scale),
     };
-    overlay::LayerKey(key.slide << 8 | of_slide)
+    overlay::LayerKey(of_model(model) | key.slide << 8 | of_slide)
+}
+
+/// Bits of the overlay pass's names that tell models apart, above those of 32 bits of a slide and
+/// below those of what is no map of a model's.
+pub(in crate::app) fn of_model(number: u64) -> u64 {
+    (number & 0xf_ffff) << 40
 }
 
 /// Whether two wishes ask for the same.
@@ -573,4 +580,40 @@ fn is_same(a: &Wish, b: &Wish) -> bool {
         what.collect::<Vec<_>>()
     };
     a.decodes_as(b) && of(a) == of(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::segment::embedding::{EmbeddingKey, EmbeddingView};
+
+    #[test]
+    fn maps_of_other_models_slides_and_magnifications_have_other_names() {
+        let mut names = HashSet::new();
+        for model in [0, 1, 2, 0xf_ffff] {
+            for slide in [0, 1, u64::from(u32::MAX)] {
+                for scale in 0..4 {
+                    let analyses = [
+                        Analysis::Plain(scale),
+                        Analysis::Fused(scale),
+                        Analysis::InPlace(scale),
+                        Analysis::Alone(scale),
+                        Analysis::Agreement(scale),
+                    ];
+                    for analysis in analyses {
+                        let key = LayerKey { slide, analysis };
+                        assert!(names.insert(drawn_key(model, key)), "{model}, {key:?}");
+                    }
+                    for view in [EmbeddingView::Colours, EmbeddingView::Likeness] {
+                        let key = EmbeddingKey { slide, scale, view };
+                        assert!(names.insert(embedding_key(model, key)), "{model}, {key:?}");
+                    }
+                }
+            }
+        }
+        // Masks and kept maps count up from the highest bit.
+        assert!(names.iter().all(|name| name.0 < 1 << 63));
+    }
 }
