@@ -18,8 +18,8 @@ use crate::segment::fusion::Fusion;
 use crate::segment::live::{
     Analysis, CellPainter, Engine, FieldWish, LayerKey, Limits, LiveModel, SharedLayers, Step, Wish,
 };
-use crate::segment::test_slide::{Painted, little_model, pattern};
-use crate::segment::{ModelError, Network, RgbTile};
+use crate::segment::test_slide::{Painted, go_on, little_model, pattern};
+use crate::segment::{ModelError, Network, RgbTile, segment_in_memory};
 use crate::slide::SlideSource;
 
 pub(super) const TILE_PX: u32 = 64;
@@ -299,6 +299,10 @@ fn network_on_the_windows_device() {
         layers[1].clone(),
     );
     let analysis = Analysis::Plain(2);
+    let settings = crate::segment::Settings::of_model(&model, 1.0);
+    let (mut network, pace) = (Network::new(&model), crate::segment::Pace::default());
+    let whole = segment_in_memory(slide.as_ref(), &mut network, &settings, pace, &mut go_on);
+    let whole = whole.unwrap();
     for lift in [0.0, -3.0] {
         let mut bias = model.bias.total().to_vec();
         bias[0] += lift;
@@ -309,6 +313,27 @@ fn network_on_the_windows_device() {
         finish(&mut meant);
         let (apart, all) = apart([&layers[0], &layers[1]], analysis);
         assert!(apart * 500 <= all, "{apart} of {all}");
+        if lift == 0.0 {
+            // Pinned, it is what `parfocal segment` writes on the processor, but for rounding.
+            let (width, height) = whole.grid.size_px;
+            let px = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let found = layers[0].lock();
+            let key = LayerKey {
+                slide: SLIDE,
+                analysis,
+            };
+            let first = PageId {
+                level: 0,
+                col: 0,
+                row: 0,
+            };
+            let page = found[&key].pyramid.peek(first).unwrap();
+            let code = |(x, y): (u32, u32)| page.texel(x, y).code;
+            let apart = px.zip(&whole.codes).filter(|(px, of)| code(*px) != **of);
+            let (apart, all) = (apart.count(), whole.codes.len());
+            assert!(apart * 500 <= all, "{apart} of {all}");
+            assert!((0..3).filter(|class| whole.codes.contains(class)).count() > 1);
+        }
     }
     // A device that is lost ends the work with a reason, without a panic.
     gpu.device.destroy();
