@@ -55,6 +55,7 @@ struct Tile {
 const PLAIN: u32 = 0u;
 const FUSED: u32 = 1u;
 const AGREEMENT: u32 = 2u;
+const IN_PLACE: u32 = 3u;
 
 const OWN_CLASS: u32 = 0xffffffffu;
 const NOT_ANALYSED: u32 = 255u;
@@ -268,11 +269,34 @@ fn fused_code(cell: Cell, px: vec2i, lies_near: bool) -> u32 {
     if !fused(cell, px) {
         return cell.unasked;
     }
+    return likeliest();
+}
+
+// Of equals the first class.
+fn likeliest() -> u32 {
     var code = 0u;
     for (var k = 1u; k < CLASSES; k++) {
         code = select(code, k, logs[k] > logs[code]);
     }
     return select(code, FAILED, is_broken);
+}
+
+// The context's code at a px, bilinear; at the rim of what was analysed that of the px under it.
+fn in_place_code(cell: Cell, px: vec2i, lies_near: bool) -> u32 {
+    if !lies_near {
+        return NOT_ANALYSED;
+    }
+    if context(cell, px) {
+        logs = around;
+    } else {
+        let under = px / i32(rules.context_ratio);
+        let at = clamp(under, cell.context_low, cell.context_high);
+        if !log_probabilities(at, cell.context_tiles) {
+            return cell.unasked_context;
+        }
+    }
+    calibrate(rules.context_temperature);
+    return likeliest();
 }
 
 // What two codes of one px say together.
@@ -343,6 +367,8 @@ fn painted(cell: Cell, px: vec2i, lies_near: bool) -> vec4u {
     var code = 0u;
     if rules.kind == FUSED {
         code = fused_code(cell, px, lies_near);
+    } else if rules.kind == IN_PLACE {
+        code = in_place_code(cell, px, lies_near);
     } else {
         code = plain_code(px, cell.tiles, lies_near, cell.unasked);
     }

@@ -22,6 +22,7 @@ use parfocal::gpu::overlay::OverlayShape;
 use parfocal::jobs::live::{ComputeDevice, LiveModelFacts, ModelChoice, ModelState};
 use parfocal::model::dfa::ClassBias;
 use parfocal::model::dfa::weights::{ClassLabel, DecoderCard};
+use parfocal::segment::fusion::Fusion;
 use parfocal::segment::live::{FieldAreas, LiveStatus};
 use parfocal::slide::{
     AssociatedImage, LevelInfo, Rgba, ScaleOrigin, SlideError, SlideHash, SlideInfo, SlideSource,
@@ -482,6 +483,7 @@ fn with_model(shown: &[Panel]) -> Window {
         },
         bias,
         sha256: "d".repeat(64),
+        fusion: Fusion::default(),
     };
     let mut window = window(Some(0.25), shown);
     let overlay = &mut window.state.overlay;

@@ -13,6 +13,8 @@ use crate::slide::SlideHash;
 
 /// Where the program that is to be killed writes; set for that one alone.
 const CHILD: &str = "PARFOCAL_TEST_STORE";
+/// What it writes, of [`KINDS`].
+const CHILD_KIND: &str = "PARFOCAL_TEST_STORE_KIND";
 
 fn hash(name: &str) -> SlideHash {
     SlideHash(format!("sha256:{name}"))
@@ -232,36 +234,105 @@ fn two_programs_on_one_file_lose_nothing() {
     assert_eq!(load(&stores[1], "a"), load(&stores[0], "a"));
 }
 
+/// What a program is killed in the middle of writing.
+const KINDS: [&str; 4] = ["stroke", "verdict", "preset", "scale"];
+
+/// Puts change number `n` of a kind and gives what it is found by. A verdict is given and then
+/// changed: the second has to be there.
+fn put_one(store: &Store, kind: &str, n: u32) -> String {
+    let change = match kind {
+        "stroke" => Change::Stroke(hash("a"), stroke(n)),
+        "verdict" => {
+            let first = verdict("first");
+            store.put(Change::Verdict(hash("a"), first.clone()));
+            let note = "changed".to_owned();
+            Change::Verdict(hash("a"), Verdict { note, ..first })
+        }
+        "preset" => Change::Preset(preset(&RecordId::random().to_string(), "{\"dial\":1.5}")),
+        _ => {
+            let slide = SlideHash(RecordId::random().to_string());
+            Change::Scale(slide, Mpp::new(0.25, 0.5))
+        }
+    };
+    let found_by = match &change {
+        Change::Stroke(_, stroke) => stroke.id.to_string(),
+        Change::Verdict(_, verdict) => verdict.id.to_string(),
+        Change::Preset(preset) => preset.name.clone(),
+        Change::Scale(slide, _) => slide.0.clone(),
+        other => panic!("{other:?} is not put here"),
+    };
+    store.put(change);
+    found_by
+}
+
+/// What the file has of a kind, whole. Of scales those of the slides in `told`.
+fn found(store: &Store, kind: &str, told: &[String]) -> Vec<String> {
+    let records = load(store, "a");
+    match kind {
+        "stroke" => {
+            let whole = |s: &StrokeRecord| s.stroke.points.len() as i64 == s.created_ms % 50 + 1;
+            assert!(records.strokes.iter().all(whole));
+            let ids = records.strokes.iter();
+            ids.map(|stroke| stroke.id.to_string()).collect()
+        }
+        "verdict" => {
+            let meant = |v: &Verdict| Verdict {
+                id: v.id,
+                created_ms: v.created_ms,
+                ..verdict(&v.note)
+            };
+            assert!(records.verdicts.iter().all(|v| *v == meant(v)));
+            // The one in hand may not be changed yet.
+            let changed = records.verdicts.iter().filter(|v| v.note == "changed");
+            changed.map(|verdict| verdict.id.to_string()).collect()
+        }
+        "preset" => {
+            let presets = store.presets().recv().unwrap().unwrap();
+            let meant = |p: &Preset| preset(&p.name, "{\"dial\":1.5}");
+            assert!(presets.iter().all(|preset| *preset == meant(preset)));
+            presets.into_iter().map(|preset| preset.name).collect()
+        }
+        _ => {
+            let scale = |slide: &&String| {
+                let records = store.load(SlideHash((*slide).clone()));
+                records.recv().unwrap().unwrap().scale
+            };
+            let kept = told
+                .iter()
+                .filter(|slide| scale(slide) == Mpp::new(0.25, 0.5));
+            kept.cloned().collect()
+        }
+    }
+}
+
 /// Not a test of its own: what [`nothing_that_was_stored_is_lost_when_the_program_is_killed`]
-/// runs and kills. Tells each stroke once it is stored.
+/// runs and kills. Tells each change once it is stored.
 #[test]
 fn program_that_is_killed() {
-    let Some(folder) = std::env::var_os(CHILD) else {
+    let (Some(folder), Ok(kind)) = (std::env::var_os(CHILD), std::env::var(CHILD_KIND)) else {
         return;
     };
     let store = Store::open(Path::new(&folder)).unwrap();
     for n in 0.. {
-        let record = stroke(n);
-        let id = record.id;
-        store.put(Change::Stroke(hash("a"), record));
+        let found_by = put_one(&store, &kind, n);
         assert!(store.flush());
-        println!("stored {id}");
+        println!("stored {found_by}");
     }
 }
 
-#[test]
-fn nothing_that_was_stored_is_lost_when_the_program_is_killed() {
-    let folder = tempfile::tempdir().unwrap();
+/// Runs and kills the program a few times; gives what it told that it had stored.
+fn killed(folder: &Path, kind: &str, rounds: u64) -> Vec<String> {
     let this = module_path!().split_once("::").unwrap().1;
     let mut told: Vec<String> = Vec::new();
-    for round in 0..8_u64 {
+    for round in 0..rounds {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 &format!("{this}::program_that_is_killed"),
                 "--nocapture",
             ])
-            .env(CHILD, folder.path())
+            .env(CHILD, folder)
+            .env(CHILD_KIND, kind)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -280,27 +351,28 @@ fn nothing_that_was_stored_is_lost_when_the_program_is_killed() {
         std::thread::sleep(Duration::from_micros(round * round * 733));
         child.kill().unwrap();
         child.wait().unwrap();
+        // A line may be cut off.
         told.extend(std::iter::from_fn(stored).filter(|id| id.len() == 36));
     }
-    let store = Store::open(folder.path()).unwrap();
-    let strokes = load(&store, "a").strokes;
-    let found: Vec<String> = strokes.iter().map(|stroke| stroke.id.to_string()).collect();
-    assert_eq!(store.take_event(), None, "the file is sound");
-    assert!(told.len() >= 8);
-    for id in &told {
-        assert!(found.contains(id), "{id} was stored and is gone");
+    told
+}
+
+#[test]
+fn nothing_that_was_stored_is_lost_when_the_program_is_killed() {
+    const ROUNDS: u64 = 8;
+    for kind in KINDS {
+        let folder = tempfile::tempdir().unwrap();
+        let told = killed(folder.path(), kind, ROUNDS);
+        assert!(told.len() as u64 >= ROUNDS, "{kind}: {} told", told.len());
+        let store = Store::open(folder.path()).unwrap();
+        let found = found(&store, kind, &told);
+        assert_eq!(store.take_event(), None, "the file is sound");
+        for id in &told {
+            assert!(found.contains(id), "{kind} {id} was stored and is gone");
+        }
+        // The one in hand may be there without having been told, no more.
+        let most = told.len() as u64 + ROUNDS;
+        assert!(found.len() as u64 <= most, "{kind}: {}", found.len());
+        eprintln!("{kind}: {} told, {} found", told.len(), found.len());
     }
-    // The one in hand may be there without having been told, no more.
-    assert!(
-        found.len() <= told.len() + 8,
-        "{} of {}",
-        told.len(),
-        found.len()
-    );
-    assert!(
-        strokes
-            .iter()
-            .all(|s| s.stroke.points.len() as i64 == s.created_ms % 50 + 1)
-    );
-    eprintln!("{} told, {} found", told.len(), found.len());
 }

@@ -150,3 +150,39 @@ fn a_model_goes_on_with_its_dials_where_its_device_is_gone() {
     let notice = window.app.state().notice.clone().unwrap();
     assert!(notice.is_error && notice.text.contains("no more"));
 }
+
+#[test]
+fn a_card_that_is_lost_under_a_model_at_work_leaves_the_processor_and_the_dials() {
+    let mut window = at_work(DeviceWish::Auto);
+    let before = kept(window.app.state());
+    // A software adapter, taken for a card: burn computes on the device that the window draws with.
+    window.app.state.adapter_is_real = true;
+    window.app.move_model();
+    let on_card = |state: &AppState| matches!(state.overlay.device, Some(ComputeDevice::Window(_)));
+    assert!(on_card(window.app.state()));
+    until(&mut window, "the model is open on the card", |state| {
+        state.overlay.facts().is_some()
+    });
+    let live = window.app.state().overlay.live.clone().unwrap();
+    assert!(!live.is_settled(), "tiles wait");
+    assert!(window.lose_device().is_some());
+    let started = Instant::now();
+    while on_card(window.app.state()) {
+        let in_time = started.elapsed() < Duration::from_secs(60);
+        assert!(in_time, "the model does not end");
+        window.app.follow_model();
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let notice = window.app.state().notice.clone().unwrap();
+    assert!(
+        notice.text.contains("The processor goes on"),
+        "{}",
+        notice.text
+    );
+    assert!(notice.text.contains("the graphics card"), "{}", notice.text);
+    window.reopen().unwrap();
+    until(&mut window, "the processor has done the field", is_settled);
+    assert_eq!(kept(window.app.state()), before);
+    let overlay = &window.app.state().overlay;
+    assert_eq!(overlay.device, Some(ComputeDevice::Processor));
+}

@@ -22,6 +22,7 @@ use crate::model::ReadyModel;
 use crate::model::shipped::{self, STARTER_NOTICE};
 use crate::model::weights::WeightsSource;
 use crate::segment::export::MapOrigin;
+use crate::segment::fusion::Fusion;
 use crate::segment::live::{
     FieldWish, Limits, LiveStatus, MAGNIFICATIONS, SharedLayers, Step, Wish, magnifications_of,
 };
@@ -273,7 +274,9 @@ impl OverlayArgs {
         };
         let available = magnifications_of(info, model.card.mpp);
         let um_per_px = view.slide_px_per_screen_px * mpp.x;
-        let analysis = mode.analysis(&available, um_per_px).with_context(|| {
+        let fusion = Fusion::of_decoder(&model.decoder_sha256);
+        let analysis = mode.analysis(&available, um_per_px, &fusion);
+        let analysis = analysis.with_context(|| {
             let list: Vec<String> = available.iter().map(ToString::to_string).collect();
             format!("{} can be analysed at: {}", info.name, list.join(", "))
         })?;

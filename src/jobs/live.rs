@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -99,6 +100,8 @@ pub struct LiveModelFacts {
     pub bias: ClassBias,
     /// SHA-256 of the decoder's file, hexadecimal.
     pub sha256: String,
+    /// How its maps of two magnifications become one.
+    pub fusion: Fusion,
 }
 
 /// How far a model is.
@@ -129,7 +132,12 @@ struct Inbox {
     answered: u64,
 }
 
+/// Models at work that were started so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
 struct Shared {
+    /// Which of those that were started.
+    number: u64,
     inbox: Mutex<Inbox>,
     news: Condvar,
     layers: SharedLayers,
@@ -165,6 +173,7 @@ impl LiveThread {
         wake: Box<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
+            number: STARTED.fetch_add(1, Ordering::Relaxed),
             inbox: Mutex::new(Inbox {
                 wish: None,
                 closed: Vec::new(),
@@ -265,6 +274,12 @@ impl LiveThread {
         inbox.asked == inbox.answered && inbox.status.waiting == 0
     }
 
+    /// Its number: no other of the same program has it. Maps of two models of one slide have the same
+    /// [`crate::segment::live::LayerKey`] and are told apart by this.
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
     /// The maps.
     pub fn layers(&self) -> &SharedLayers {
         &self.shared.layers
@@ -340,6 +355,7 @@ fn open_and_serve(
         card: model.card.clone(),
         bias: model.bias.clone(),
         sha256: model.decoder_sha256.clone(),
+        fusion: Fusion::of_decoder(&model.decoder_sha256),
     };
     let ready = || {
         shared.lock().state = ModelState::Ready(Arc::new(facts));

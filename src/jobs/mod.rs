@@ -1,6 +1,10 @@
 //! Named threads for long work.
 
+#[cfg(test)]
+mod card_path_tests;
 pub mod live;
+#[cfg(test)]
+mod live_bias_tests;
 #[cfg(test)]
 mod live_tests;
 pub mod tune;

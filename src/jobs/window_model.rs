@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
+
 use crate::gpu::device::WindowDevice;
 use crate::gpu::paint_tiles::{
     CellPaint, KeptScores, MapKind, PagePaint, PageTexture, PaintError, PaintRules, PlacedTile,
@@ -89,17 +91,26 @@ impl LiveModel for WindowNetwork {
         let Some(logits) = logits else {
             return Ok(Vec::new());
         };
-        let buffer = TensorBuffer::of(logits).map_err(|error| in_words(&error.into()))?;
-        let mut scores = self.scores.borrow_mut();
-        let bytes = scores.tile_bytes();
-        let kept = scores.keep(&buffer, kept.len());
-        let kept = kept.map_err(|error| in_words(&error))?.into_iter();
-        Ok(kept.map(|kept| WindowScores { kept, bytes }).collect())
+        keep(&self.scores, logits, kept.len())
     }
 
     fn bytes(kept: &Features) -> u64 {
         kept.bytes() as u64
     }
+}
+
+/// Keeps the scores of tiles that lie one after the other in a tensor: they stay on the card.
+pub(super) fn keep(
+    scores: &SharedScores,
+    logits: Tensor<4>,
+    tiles: usize,
+) -> Result<Vec<WindowScores>, ModelError> {
+    let buffer = TensorBuffer::of(logits).map_err(|error| in_words(&error.into()))?;
+    let mut scores = scores.borrow_mut();
+    let bytes = scores.tile_bytes();
+    let kept = scores.keep(&buffer, tiles);
+    let kept = kept.map_err(|error| in_words(&error))?.into_iter();
+    Ok(kept.map(|kept| WindowScores { kept, bytes }).collect())
 }
 
 pub(super) fn in_words(error: &PaintError) -> ModelError {
@@ -292,7 +303,8 @@ fn rules(cell: &CellWork<'_, WindowScores>, order: PaintOrder<'_>) -> PaintRules
         window: sheet.window.clone(),
         kind: match analysis {
             Analysis::Plain(_) => MapKind::Plain,
-            Analysis::Fused(_) => MapKind::Fused,
+            Analysis::Fused(_) | Analysis::Alone(_) => MapKind::Fused,
+            Analysis::InPlace(_) => MapKind::InPlace,
             Analysis::Agreement(_) => MapKind::Agreement,
         },
         context_ratio: ratio.round() as u32,

@@ -18,22 +18,22 @@ use crate::segment::fusion::Fusion;
 use crate::segment::live::{
     Analysis, CellPainter, Engine, FieldWish, LayerKey, Limits, LiveModel, SharedLayers, Step, Wish,
 };
-use crate::segment::test_slide::{Painted, little_model, pattern};
-use crate::segment::{ModelError, Network, RgbTile};
+use crate::segment::test_slide::{Painted, go_on, little_model, pattern};
+use crate::segment::{ModelError, Network, RgbTile, segment_in_memory};
 use crate::slide::SlideSource;
 
-const TILE_PX: u32 = 64;
-const FILL_UM: f64 = 16.0;
+pub(super) const TILE_PX: u32 = 64;
+pub(super) const FILL_UM: f64 = 16.0;
 const SLIDE: u64 = 7;
 
 /// Scores that look random, of as many classes as wanted; where they go is for `put` to say.
-struct Noise<S> {
+pub(super) struct Noise<S> {
     classes: Vec<LabelClass>,
     put: Box<dyn Fn(Vec<f32>) -> S>,
 }
 
 impl<S> Noise<S> {
-    fn new(classes: usize, put: Box<dyn Fn(Vec<f32>) -> S>) -> Self {
+    pub(super) fn new(classes: usize, put: Box<dyn Fn(Vec<f32>) -> S>) -> Self {
         let class = |n: usize| LabelClass {
             name: n.to_string(),
             rgb: [n as u8; 3],
@@ -87,13 +87,18 @@ impl<S: crate::segment::live::TileScores> LiveModel for Noise<S> {
     }
 }
 
-fn slide() -> Arc<dyn SlideSource> {
+pub(super) fn slide() -> Arc<dyn SlideSource> {
     let mut slide = Painted::new(900, 420, Some(0.25), pattern);
     slide.failing_left_of = 150;
     Arc::new(slide)
 }
 
-fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, width: f64, bias: Vec<f32>) -> Wish {
+pub(super) fn wish(
+    slide: &Arc<dyn SlideSource>,
+    analysis: Analysis,
+    width: f64,
+    bias: Vec<f32>,
+) -> Wish {
     let corner = |x: f64, y: f64| SlidePoint::new(x, y);
     let seen = SlideRect::new(corner(-50.0, -50.0), corner(width, 800.0));
     let field = FieldWish {
@@ -111,7 +116,7 @@ fn wish(slide: &Arc<dyn SlideSource>, analysis: Analysis, width: f64, bias: Vec<
     }
 }
 
-fn finish<M: LiveModel, P: CellPainter<Scores = M::Scores>>(engine: &mut Engine<M, P>) {
+pub(super) fn finish<M: LiveModel, P: CellPainter<Scores = M::Scores>>(engine: &mut Engine<M, P>) {
     for _ in 0..10_000 {
         if engine.step() == Step::Idle {
             assert_eq!(engine.broken(), None);
@@ -141,7 +146,7 @@ fn pages(layers: &SharedLayers, analysis: Analysis) -> Vec<(PageId, Vec<Texel>, 
 }
 
 /// Px apart in class, of how many; values may differ by one step.
-fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
+pub(super) fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
     let [ours, meant] = layers.map(|layers| pages(layers, analysis));
     assert_eq!(ours.len(), meant.len());
     let (mut apart, mut all) = (0, 0);
@@ -161,7 +166,7 @@ fn apart(layers: [&SharedLayers; 2], analysis: Analysis) -> (usize, usize) {
     (apart, all)
 }
 
-fn fusion() -> Fusion {
+pub(super) fn fusion() -> Fusion {
     Fusion {
         weight_of_fine: [(0, 0.7)].into(),
         temperature: [(0, 1.3), (2, 0.8)].into(),
@@ -177,6 +182,8 @@ fn the_card_paints_what_the_processor_does() {
         (3, Analysis::Fused(0), None),
         (6, Analysis::Fused(1), Some(0)),
         (4, Analysis::Agreement(0), None),
+        (3, Analysis::InPlace(0), None),
+        (4, Analysis::Alone(1), Some(2)),
     ] {
         let ranks = Ranks::by_rarity(&[3.0, 1.0, 2.0, 0.5, 0.1][..classes.min(5)]);
         let limits = Limits {
@@ -292,6 +299,10 @@ fn network_on_the_windows_device() {
         layers[1].clone(),
     );
     let analysis = Analysis::Plain(2);
+    let settings = crate::segment::Settings::of_model(&model, 1.0);
+    let (mut network, pace) = (Network::new(&model), crate::segment::Pace::default());
+    let whole = segment_in_memory(slide.as_ref(), &mut network, &settings, pace, &mut go_on);
+    let whole = whole.unwrap();
     for lift in [0.0, -3.0] {
         let mut bias = model.bias.total().to_vec();
         bias[0] += lift;
@@ -302,6 +313,27 @@ fn network_on_the_windows_device() {
         finish(&mut meant);
         let (apart, all) = apart([&layers[0], &layers[1]], analysis);
         assert!(apart * 500 <= all, "{apart} of {all}");
+        if lift == 0.0 {
+            // Pinned, it is what `parfocal segment` writes on the processor, but for rounding.
+            let (width, height) = whole.grid.size_px;
+            let px = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let found = layers[0].lock();
+            let key = LayerKey {
+                slide: SLIDE,
+                analysis,
+            };
+            let first = PageId {
+                level: 0,
+                col: 0,
+                row: 0,
+            };
+            let page = found[&key].pyramid.peek(first).unwrap();
+            let code = |(x, y): (u32, u32)| page.texel(x, y).code;
+            let apart = px.zip(&whole.codes).filter(|(px, of)| code(*px) != **of);
+            let (apart, all) = (apart.count(), whole.codes.len());
+            assert!(apart * 500 <= all, "{apart} of {all}");
+            assert!((0..3).filter(|class| whole.codes.contains(class)).count() > 1);
+        }
     }
     // A device that is lost ends the work with a reason, without a panic.
     gpu.device.destroy();

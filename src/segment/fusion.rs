@@ -99,6 +99,8 @@ fn normalise(logs: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -181,5 +183,47 @@ mod tests {
         fusion(0.5, [3.0, 1.0]).fuse(0, &mut alone, None);
         assert!(alone[1] > alone[0] && alone[0] > alone[2]);
         assert!(alone[1].exp() < 0.7);
+    }
+
+    /// Log-probabilities of 2 to 6 classes for two maps, none too far from the others.
+    fn two_maps() -> impl Strategy<Value = [Vec<f32>; 2]> {
+        let logits = |count: usize| proptest::collection::vec(-6.0..6.0_f32, count);
+        let maps = (2..7_usize).prop_flat_map(move |count| (logits(count), logits(count)));
+        maps.prop_map(|(mut fine, mut coarse)| {
+            normalise(&mut fine);
+            normalise(&mut coarse);
+            [fine, coarse]
+        })
+    }
+
+    proptest! {
+        /// The shares of both maps in any two classes' log-odds are w and 1 − w, which sum to one,
+        /// so that maps that agree stay as they are; and what comes out is a distribution.
+        #[test]
+        fn fusion_weights_sum_to_one_and_leave_agreeing_maps_unchanged(
+            [fine, coarse] in two_maps(),
+            weight in 0.0..=1.0_f32,
+            temperatures in [0.3..4.0_f32, 0.3..4.0_f32],
+        ) {
+            let fused = |temperatures: [f32; 2], coarse: &[f32]| {
+                let mut logs = fine.clone();
+                fusion(weight, temperatures).fuse(0, &mut logs, Some(coarse));
+                logs
+            };
+            let same = fused([1.0; 2], &fine);
+            for (fused, meant) in same.iter().zip(&fine) {
+                prop_assert!((fused - meant).abs() < 1e-4, "{same:?} of {fine:?}");
+            }
+            let found = fused(temperatures, &coarse);
+            let sum: f32 = found.iter().map(|log| log.exp()).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-4);
+            let odds = |logs: &[f32], class: usize| logs[class] - logs[0];
+            for class in 1..fine.len() {
+                let of_fine = weight * odds(&fine, class) / temperatures[0];
+                let of_coarse = (1.0 - weight) * odds(&coarse, class) / temperatures[1];
+                let apart = odds(&found, class) - (of_fine + of_coarse);
+                prop_assert!(apart.abs() < 1e-3, "class {class}: {apart}");
+            }
+        }
     }
 }

@@ -42,6 +42,12 @@ impl Network {
         &self.classes
     }
 
+    /// What it computes with.
+    #[cfg(test)]
+    pub(crate) fn predictor(&self) -> &Predictor {
+        &self.predictor
+    }
+
     /// Values of a token of its encoder.
     pub(super) fn token_width(&self) -> usize {
         self.predictor.encoder.config().width

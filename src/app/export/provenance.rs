@@ -25,7 +25,7 @@ pub struct FieldProvenance<'a> {
 
 impl FieldProvenance<'_> {
     /// All of it: `Slide`, `Slide-Hash`, `Magnification`, `ICC-Profile`; of a model `Model`,
-    /// `Model-Hash`, `Encoder-Hash`, `Analysis`, `Analysis-Microns-Per-Pixel`, `Attention-Bias`,
+    /// `Model-Hash`, `Encoder-Hash`, `Analysis`, `Analysis-Microns-Per-Pixel`, `Fusion`, `Attention-Bias`,
     /// `Attention-Bias-Parts`, `Output-Offsets`; `Creation Time`.
     pub fn notes(&self) -> Provenance {
         let mut notes = Vec::new();
@@ -82,12 +82,17 @@ fn of_model(origin: &MapOrigin) -> Vec<(String, String)> {
         true => "none".to_owned(),
         false => offsets.join(", "),
     };
+    let fusion = origin.fusion();
     let notes = [
         ("Model", origin.model.clone()),
         ("Model-Hash", origin.model_hash()),
         ("Encoder-Hash", origin.encoder_hash()),
         ("Analysis", origin.analysis.to_string()),
         ("Analysis-Microns-Per-Pixel", origin.mpp().to_string()),
+        (
+            "Fusion",
+            fusion.map_or_else(|| "none".to_owned(), |used| used.to_string()),
+        ),
         ("Attention-Bias", totals.join(", ")),
         ("Attention-Bias-Parts", parts.join("; ")),
         ("Output-Offsets", offsets),
@@ -187,6 +192,7 @@ mod tests {
         assert_eq!(text("Model-Hash"), "sha256:dd");
         assert_eq!(text("Encoder-Hash"), "sha256:ee");
         assert_eq!(text("Analysis"), "40x with the context of 10x");
+        assert_eq!(text("Fusion"), "w 0.5; T 10x 1, 40x 1");
         assert_eq!(text("Attention-Bias"), "tumor +1.000, Drüse -1.000");
         let parts = text("Attention-Bias-Parts");
         assert!(parts.starts_with("tumor prior +0.500 learned +0.000 offset +1.000; Drüse"));

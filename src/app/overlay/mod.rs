@@ -6,6 +6,7 @@ mod fit;
 mod work;
 
 pub use dials::{DialSet, Dials, ResetTo};
+pub(in crate::app) use work::of_model;
 pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use crate::jobs::live::{
 };
 use crate::labels::LabelClass;
 use crate::model::dfa::weights::ClassLabel;
+use crate::segment::fusion::Fusion;
 use crate::segment::live::{Analysis, FieldAreas, LiveStatus, MAGNIFICATIONS};
 
 /// At which magnification a view is analysed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AnalysisMode {
-    /// At the one nearest to the view's own, with the context of the one a factor of 4 coarser.
+    /// At the one nearest to the view's own, with the context of the one a factor of 4 coarser; one
+    /// of them alone where the other has no weight.
     #[default]
     Follow,
     /// At one, whatever the view's; its place in [`MAGNIFICATIONS`].
@@ -36,8 +39,13 @@ pub enum AnalysisMode {
 
 impl AnalysisMode {
     /// The map for a view at which a screen px covers `um_per_screen_px`, of the magnifications that
-    /// there are; `None` where that one is not among them.
-    pub fn analysis(self, available: &[Magnification], um_per_screen_px: f64) -> Option<Analysis> {
+    /// there are; `None` where that one is not among them. `fusion` is the model's.
+    pub fn analysis(
+        self,
+        available: &[Magnification],
+        um_per_screen_px: f64,
+        fusion: &Fusion,
+    ) -> Option<Analysis> {
         let place = |magnification: &Magnification| {
             MAGNIFICATIONS
                 .iter()
@@ -53,11 +61,12 @@ impl AnalysisMode {
                 let nearest = available
                     .iter()
                     .min_by(|a, b| away(a).total_cmp(&away(b)))?;
-                let fused = Analysis::Fused(place(nearest)?);
-                let uses_context = self == Self::Follow && fused.context().is_some_and(has);
+                let scale = place(nearest)?;
+                let context = Analysis::Fused(scale).context();
+                let uses_context = self == Self::Follow && context.is_some_and(has);
                 match uses_context {
-                    true => Some(fused),
-                    false => Some(Analysis::Plain(fused.scale())),
+                    true => Some(Analysis::fused_by(fusion, scale)),
+                    false => Some(Analysis::Plain(scale)),
                 }
             }
         }
@@ -153,6 +162,8 @@ pub struct OverlayState {
     pub doubted: (Option<u64>, Option<String>),
     /// Why the active slide is not analysed, in words.
     pub reason: Option<String>,
+    /// Which map the active view asks for; none where it asks for none.
+    pub analysis: Option<Analysis>,
     /// Class and its probability under the pointer.
     pub under_pointer: Option<(String, f32)>,
 }
@@ -226,7 +237,9 @@ mod tests {
 
     #[test]
     fn the_nearest_magnification_is_followed_and_context_used_where_there_is_one() {
-        let follow = |available: &[Magnification], um| AnalysisMode::Follow.analysis(available, um);
+        let fusion = Fusion::default();
+        let follow =
+            |available: &[Magnification], um| AnalysisMode::Follow.analysis(available, um, &fusion);
         let all = &MAGNIFICATIONS;
         assert_eq!(follow(all, 0.25), Some(Analysis::Fused(0)));
         assert_eq!(follow(all, 0.1), Some(Analysis::Fused(0)));
@@ -237,11 +250,30 @@ mod tests {
         assert_eq!(follow(&all[1..3], 0.25), Some(Analysis::Plain(1)));
         assert_eq!(follow(&[], 1.0), None);
         let compare = AnalysisMode::Compare;
-        assert_eq!(compare.analysis(all, 0.25), Some(Analysis::Plain(0)));
-        assert_eq!(AnalysisMode::Pinned(0).analysis(&all[1..], 0.25), None);
         assert_eq!(
-            AnalysisMode::Pinned(2).analysis(all, 9.0),
+            compare.analysis(all, 0.25, &fusion),
+            Some(Analysis::Plain(0))
+        );
+        assert_eq!(
+            AnalysisMode::Pinned(0).analysis(&all[1..], 0.25, &fusion),
+            None
+        );
+        assert_eq!(
+            AnalysisMode::Pinned(2).analysis(all, 9.0, &fusion),
             Some(Analysis::Plain(2))
+        );
+        // As was chosen for the models that ship: brain at 40x, breast at 20x.
+        let weight_of_fine = [(0, 0.0), (1, 1.0)].into();
+        let one_sided = Fusion {
+            weight_of_fine,
+            ..Fusion::default()
+        };
+        let follow = |um| AnalysisMode::Follow.analysis(all, um, &one_sided);
+        assert_eq!(follow(0.25), Some(Analysis::InPlace(0)));
+        assert_eq!(follow(0.5), Some(Analysis::Alone(1)));
+        assert_eq!(
+            AnalysisMode::Pinned(0).analysis(all, 0.25, &one_sided),
+            Some(Analysis::Plain(0))
         );
     }
 }

@@ -172,7 +172,7 @@ impl App {
             shown_class: self.state.overlay.shown_class,
         };
         let active = self.state.active;
-        self.state.overlay.reason = None;
+        (self.state.overlay.reason, self.state.overlay.analysis) = (None, None);
         // What is not drawn is not worked on.
         let draws_embeddings = self.state.similar.shown.is_some();
         if !self.state.overlay.shown || draws_embeddings {
@@ -182,8 +182,13 @@ impl App {
             if !self.state.shown_panes().contains(&pane) {
                 continue;
             }
-            match self.field(pane, facts.card.mpp) {
-                Ok(field) => wish.fields.extend(field),
+            match self.field(pane, &facts) {
+                Ok(field) => {
+                    if let (Some(field), true) = (&field, pane == active) {
+                        self.state.overlay.analysis = Some(field.analysis);
+                    }
+                    wish.fields.extend(field);
+                }
                 Err(reason) if pane == active => self.state.overlay.reason = Some(reason),
                 Err(_) => {}
             }
@@ -192,15 +197,15 @@ impl App {
     }
 
     /// What a pane asks for; none without a slide.
-    fn field(&self, pane: PaneIndex, domain: [f64; 2]) -> Result<Option<FieldWish>, String> {
-        self.field_in(pane, domain, self.state.overlay.mode)
+    fn field(&self, pane: PaneIndex, facts: &LiveModelFacts) -> Result<Option<FieldWish>, String> {
+        self.field_in(pane, facts, self.state.overlay.mode)
     }
 
     /// What a pane would ask for in another mode.
     pub(in crate::app) fn field_in(
         &self,
         pane: PaneIndex,
-        domain: [f64; 2],
+        facts: &LiveModelFacts,
         mode: AnalysisMode,
     ) -> Result<Option<FieldWish>, String> {
         let shown = self.state.pane(pane);
@@ -211,9 +216,10 @@ impl App {
             "This slide does not state its scale. Type it in (µm per pixel) to have it analysed.",
         )?;
         let source = self.scaled_source(slide);
-        let available = magnifications_of(source.info(), domain);
+        let available = magnifications_of(source.info(), facts.card.mpp);
         let um_per_screen_px = view.slide_px_per_screen_px * mpp.x;
-        let analysis = mode.analysis(&available, um_per_screen_px).ok_or(
+        let analysis = mode.analysis(&available, um_per_screen_px, &facts.fusion);
+        let analysis = analysis.ok_or(
             "This slide has no pixels at the magnification that is asked for, or the model was \
              not trained for it.",
         )?;
@@ -333,11 +339,11 @@ impl App {
             let mut renderer = renderer.lock().unwrap_or_else(PoisonError::into_inner);
             let layers = live.layers().lock();
             for key in layers.keys().filter(|key| key.slide == slide) {
-                renderer.remove_layer(drawn_key(*key));
+                renderer.remove_layer(drawn_key(live.number(), *key));
             }
             let embeddings = live.embeddings().lock();
             for key in embeddings.keys().filter(|key| key.slide == slide) {
-                renderer.remove_layer(embedding_key(*key));
+                renderer.remove_layer(embedding_key(live.number(), *key));
             }
         }
         live.close_slide(slide);
@@ -383,7 +389,7 @@ impl App {
         let drawn = |(key, is_provisional): (LayerKey, bool)| {
             let layers = live.layers().clone();
             Some(DrawnLayer {
-                key: drawn_key(key),
+                key: drawn_key(live.number(), key),
                 raster: live.layers().raster(key)?,
                 pages: Arc::new(LayerPages { layers, key }),
                 is_provisional,
@@ -538,14 +544,23 @@ impl DrawnLayer {
     }
 }
 
-/// The overlay pass's name for a map.
-fn drawn_key(key: LayerKey) -> overlay::LayerKey {
+/// The overlay pass's name for a map of the model of a number. A page that the pass still has of
+/// another model is not taken for one of this one's, however late this one's is copied.
+fn drawn_key(model: u64, key: LayerKey) -> overlay::LayerKey {
     let of_slide = match key.analysis {
         Analysis::Plain(scale) => u64::from(scale),
+        Analysis::Alone(scale) => 32 + u64::from(scale),
         Analysis::Fused(scale) => 128 + u64::from(scale),
+        Analysis::InPlace(scale) => 192 + u64::from(scale),
         Analysis::Agreement(scale) => 64 + u64::from(scale),
     };
-    overlay::LayerKey(key.slide << 8 | of_slide)
+    overlay::LayerKey(of_model(model) | key.slide << 8 | of_slide)
+}
+
+/// Bits of the overlay pass's names that tell models apart, above those of 32 bits of a slide and
+/// below those of what is no map of a model's.
+pub(in crate::app) fn of_model(number: u64) -> u64 {
+    (number & 0xf_ffff) << 40
 }
 
 /// Whether two wishes ask for the same.
@@ -565,4 +580,40 @@ fn is_same(a: &Wish, b: &Wish) -> bool {
         what.collect::<Vec<_>>()
     };
     a.decodes_as(b) && of(a) == of(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::segment::embedding::{EmbeddingKey, EmbeddingView};
+
+    #[test]
+    fn maps_of_other_models_slides_and_magnifications_have_other_names() {
+        let mut names = HashSet::new();
+        for model in [0, 1, 2, 0xf_ffff] {
+            for slide in [0, 1, u64::from(u32::MAX)] {
+                for scale in 0..4 {
+                    let analyses = [
+                        Analysis::Plain(scale),
+                        Analysis::Fused(scale),
+                        Analysis::InPlace(scale),
+                        Analysis::Alone(scale),
+                        Analysis::Agreement(scale),
+                    ];
+                    for analysis in analyses {
+                        let key = LayerKey { slide, analysis };
+                        assert!(names.insert(drawn_key(model, key)), "{model}, {key:?}");
+                    }
+                    for view in [EmbeddingView::Colours, EmbeddingView::Likeness] {
+                        let key = EmbeddingKey { slide, scale, view };
+                        assert!(names.insert(embedding_key(model, key)), "{model}, {key:?}");
+                    }
+                }
+            }
+        }
+        // Masks and kept maps count up from the highest bit.
+        assert!(names.iter().all(|name| name.0 < 1 << 63));
+    }
 }

@@ -131,6 +131,9 @@ fn ready(
     tools(ui, state, out);
     shown(ui, overlay, asked);
     mode(ui, overlay, asked);
+    if let Some(analysis) = overlay.analysis {
+        fact(ui, "Map", &analysis.to_string(), out);
+    }
     ui.add_space(4.0);
     looks(ui, state, asked);
     ui.add_space(4.0);

@@ -7,7 +7,7 @@ use super::widgets::cut;
 use crate::app::command::Command;
 use crate::app::state::{AppState, Fields};
 use crate::geometry::{Magnification, Mpp, SlidePoint};
-use crate::segment::live::Limits;
+use crate::segment::live::{Analysis, Limits};
 
 /// Bytes in a MiB.
 const MIB: u64 = 1 << 20;
@@ -168,8 +168,8 @@ fn live(ui: &mut Ui, state: &AppState, width: f32) {
         fixed(ui, text, hover);
     }
     let status = &overlay.status;
-    let hover = "Tiles that are still to be analysed of what is seen";
-    fixed(ui, waiting_text(status.waiting), hover);
+    let hover = waiting_hover(overlay.analysis);
+    fixed(ui, waiting_text(status.waiting), &hover);
     if width > ROOM_FOR_SPEED {
         let (device, rate) = (
             overlay.device_words(state.adapter_is_real),
@@ -185,6 +185,15 @@ fn live(ui: &mut Ui, state: &AppState, width: f32) {
         };
         fixed(ui, format!("{name} {rate:>5}/s"), &hover);
     }
+}
+
+/// What is waited for, and which map it is for.
+fn waiting_hover(analysis: Option<Analysis>) -> String {
+    let tiles = "Tiles that are still to be analysed of what is seen";
+    analysis.map_or_else(
+        || tiles.to_owned(),
+        |map| format!("{tiles}; the map is {map}"),
+    )
 }
 
 const HOVER_CLASS: &str = "Class under the pointer, and its probability";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::SimilarCommand;
 use crate::app::App;
 use crate::app::command::{CameraMove, Command, Panel};
-use crate::app::overlay::{AnalysisMode, DrawnLayer};
+use crate::app::overlay::{AnalysisMode, DrawnLayer, of_model};
 use crate::app::state::PaneIndex;
 use crate::geometry::SlidePoint;
 use crate::gpu::overlay::{LayerKey, OverlayContent, PageStore};
@@ -61,7 +61,7 @@ impl App {
     /// The magnification nearest to a pane's, as its place in the list.
     pub(in crate::app) fn plain_scale(&self, pane: PaneIndex) -> Option<u8> {
         let facts = self.state.overlay.facts()?;
-        let field = self.field_in(pane, facts.card.mpp, AnalysisMode::Compare);
+        let field = self.field_in(pane, facts, AnalysisMode::Compare);
         Some(field.ok()??.analysis.scale())
     }
 
@@ -89,7 +89,7 @@ impl App {
             return None;
         }
         let facts = self.state.overlay.facts()?;
-        let field = self.field_in(active, facts.card.mpp, AnalysisMode::Compare);
+        let field = self.field_in(active, facts, AnalysisMode::Compare);
         let field = field.ok()??;
         Some(EmbeddingWish {
             slide: field.slide,
@@ -137,7 +137,7 @@ impl App {
         keys.sort_by_key(|key| (key.scale < wanted, key.scale.abs_diff(wanted)));
         let drawn = |key: EmbeddingKey| {
             Some(DrawnLayer {
-                key: drawn_key(key),
+                key: drawn_key(live.number(), key),
                 raster: live.embeddings().raster(key)?,
                 pages: Arc::new(EmbeddingPages {
                     maps: live.embeddings().clone(),
@@ -159,12 +159,12 @@ pub fn content_of(view: EmbeddingView) -> OverlayContent {
 }
 
 /// The overlay pass's name for a map.
-pub fn drawn_key(key: EmbeddingKey) -> LayerKey {
+pub fn drawn_key(model: u64, key: EmbeddingKey) -> LayerKey {
     let view = match key.view {
         EmbeddingView::Colours => 0,
         EmbeddingView::Likeness => 1,
     };
-    LayerKey(KEYS | key.slide << 8 | view << 7 | u64::from(key.scale))
+    LayerKey(KEYS | of_model(model) | key.slide << 8 | view << 7 | u64::from(key.scale))
 }
 
 /// A map as the overlay pass looks pages up.

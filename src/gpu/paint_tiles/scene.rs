@@ -55,6 +55,8 @@ pub enum MapKind {
     Fused = 1,
     /// Whether it and its context name the same class.
     Agreement = 2,
+    /// The context alone, at its temperature.
+    InPlace = 3,
 }
 
 /// How px follow from scores.

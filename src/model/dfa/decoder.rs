@@ -244,7 +244,7 @@ impl Decoder {
 
     /// How the masks move when the token of one class, as it leaves the transformer, is another,
     /// over an image that stays.
-    pub(super) fn masks_of_nudged(&self, features: &Features, class: usize) -> Tensor<4> {
+    pub(crate) fn masks_of_nudged(&self, features: &Features, class: usize) -> Tensor<4> {
         let [batch, _, width] = features.classes.dims();
         let other = features.classes.clone().narrow(1, class, 1) + 0.5;
         let range = [0..batch, class..class + 1, 0..width];

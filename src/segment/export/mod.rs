@@ -9,7 +9,7 @@ mod snapshot;
 mod tests;
 mod write;
 
-pub use origin::MapOrigin;
+pub use origin::{FusionUsed, MapOrigin};
 pub use report::{LeftOut, MaskReport};
 pub use snapshot::MapSnapshot;
 pub use write::{MaskSubject, write_mask};

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::model::dfa::ClassBias;
 use crate::segment::Settings;
-use crate::segment::live::Analysis;
+use crate::segment::fusion::Fusion;
+use crate::segment::live::{Analysis, MAGNIFICATIONS};
 use crate::segment::network::{bias_by_class, plain};
 
 /// The model, its dials and the magnification behind a map, for provenance.
@@ -25,7 +28,53 @@ pub struct MapOrigin {
     pub analysis: Analysis,
 }
 
+/// How maps of two magnifications went into one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FusionUsed {
+    /// w, the finer map's share in log p, 0–1; the coarser one has the rest. None where maps are
+    /// compared and not fused.
+    pub weight_of_fine: Option<f64>,
+    /// T of each map that has a say, > 0, by its magnification: `40x`.
+    pub temperature: BTreeMap<String, f64>,
+}
+
+impl std::fmt::Display for FusionUsed {
+    /// `w 0.1; T 10x 1.427, 40x 2.089`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(weight) = self.weight_of_fine {
+            write!(f, "w {weight}; ")?;
+        }
+        let each = self.temperature.iter();
+        let each: Vec<String> = each.map(|(map, t)| format!("{map} {t}")).collect();
+        write!(f, "T {}", each.join(", "))
+    }
+}
+
 impl MapOrigin {
+    /// How maps were fused or brought to one measure; none where the map is of one magnification as
+    /// the model gives it.
+    pub fn fusion(&self) -> Option<FusionUsed> {
+        let (fusion, scale) = (
+            Fusion::of_decoder(&self.decoder_sha256),
+            self.analysis.scale(),
+        );
+        let weight_of_fine = match self.analysis {
+            Analysis::Plain(_) => return None,
+            Analysis::Agreement(_) => None,
+            Analysis::Fused(_) | Analysis::InPlace(_) | Analysis::Alone(_) => {
+                Some(plain(&fusion.weight(scale)))
+            }
+        };
+        let temperature = self.analysis.tile_scales().map(|scale| {
+            let magnification = MAGNIFICATIONS[usize::from(scale)].to_string();
+            (magnification, plain(&fusion.temperature(scale)))
+        });
+        Some(FusionUsed {
+            weight_of_fine,
+            temperature: temperature.collect(),
+        })
+    }
+
     /// Scale of the map's px, µm.
     pub fn mpp(&self) -> f64 {
         self.analysis.magnification().mpp()

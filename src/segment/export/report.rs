@@ -11,6 +11,7 @@ use crate::segment::ClassArea;
 use crate::segment::settings::PROGRAM;
 use crate::slide::ScaleOrigin;
 
+use super::origin::FusionUsed;
 use super::rows::PxCounts;
 use super::write::MaskSubject;
 
@@ -53,8 +54,10 @@ pub struct MaskReport {
     pub model_hash: String,
     /// Hash of the weights of the encoder under it.
     pub encoder_hash: String,
-    /// Which map: `10x`, or `40x with the context of 10x`.
+    /// Which map: `10x`, `40x with the context of 10x`, or `10x in place of 40x`.
     pub analysis: String,
+    /// How maps of two magnifications were fused; none for a map of one as the model gives it.
+    pub fusion: Option<FusionUsed>,
     /// Attention bias as it was used, by class name.
     pub bias: BTreeMap<String, f64>,
     /// The same in its parts: prior, learned, and what the user added.
@@ -106,6 +109,7 @@ impl MaskReport {
             model_hash: settings.model_hash,
             encoder_hash: settings.encoder_hash,
             analysis: origin.analysis.to_string(),
+            fusion: origin.fusion(),
             bias: settings.bias,
             bias_parts: origin.bias.clone(),
             output_offsets: origin.offsets_by_class(),

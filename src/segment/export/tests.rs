@@ -10,6 +10,8 @@ use crate::labels::{
     PAGE_PX, Page, PageId, Ranks, Raster, Texel, UNKNOWN,
 };
 use crate::model::dfa::ClassBias;
+use crate::model::shipped::{BRAIN, BREAST};
+use crate::model::weights::{Shipped, WeightsSource, hash_of};
 use crate::segment::SegmentError;
 use crate::segment::live::{Analysis, LayerKey, Published, SharedLayers};
 use crate::segment::test_slide::{Painted, codes};
@@ -213,6 +215,69 @@ fn the_report_says_what_the_map_was_made_by() {
     assert_eq!(json["output_offsets"]["Drüse"], 0.25);
     assert_eq!(json["labels"], "mask.tif", "no folder of a user's");
     assert!(!text.contains(&*folder.path().to_string_lossy()));
+}
+
+/// An origin of a map of a shipped model.
+fn shipped_origin(shipped: Shipped, analysis: Analysis) -> MapOrigin {
+    MapOrigin {
+        decoder_sha256: hash_of(WeightsSource::Shipped(shipped)).unwrap(),
+        ..origin(analysis)
+    }
+}
+
+#[test]
+fn a_map_says_which_magnifications_have_a_say_on_it_and_how_much() {
+    let says = |shipped: Shipped, analysis: Analysis| {
+        let origin = shipped_origin(shipped, analysis);
+        let used = origin.fusion().map(|used| used.to_string());
+        (origin.analysis.to_string(), used.unwrap_or_default())
+    };
+    let text = |analysis: &str, used: &str| (analysis.to_owned(), used.to_owned());
+    assert_eq!(
+        says(BREAST, Analysis::Fused(0)),
+        text(
+            "40x with the context of 10x",
+            "w 0.1; T 10x 1.427, 40x 2.089"
+        )
+    );
+    assert_eq!(
+        says(BREAST, Analysis::Alone(1)),
+        text("20x alone", "w 1; T 20x 1.569")
+    );
+    assert_eq!(
+        says(BRAIN, Analysis::InPlace(0)),
+        text("10x in place of 40x", "w 0; T 10x 1.569")
+    );
+    assert_eq!(
+        says(BRAIN, Analysis::Agreement(0)),
+        text("agreement of 40x and 10x", "T 10x 1.569, 40x 4.925")
+    );
+    assert_eq!(says(BRAIN, Analysis::Plain(2)), text("10x", ""));
+
+    let folder = tempfile::tempdir().unwrap();
+    let (slide, snapshot) = (slide(), snapshot());
+    let written = |name: &str, analysis: Analysis| {
+        let subject = MaskSubject {
+            slide: &slide,
+            snapshot: &snapshot,
+            classes: &classes(),
+            origin: &shipped_origin(BRAIN, analysis),
+        };
+        let path = folder.path().join(name);
+        write_mask(&subject, &path, false, &mut go_on).unwrap();
+        let text = std::fs::read_to_string(path.with_extension("json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    let json = written("in-place.tif", Analysis::InPlace(0));
+    assert_eq!(json["analysis"], "10x in place of 40x");
+    assert_eq!(json["fusion"]["weight_of_fine"], 0.0);
+    assert_eq!(json["fusion"]["temperature"]["10x"], 1.569);
+    assert_eq!(
+        json["fusion"]["temperature"]["40x"],
+        serde_json::Value::Null
+    );
+    let json = written("plain.tif", Analysis::Plain(2));
+    assert_eq!(json["fusion"], serde_json::Value::Null);
 }
 
 #[test]

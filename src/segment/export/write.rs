@@ -103,6 +103,7 @@ fn described(subject: &MaskSubject) -> Value {
     let mut text = description(subject.slide, &origin.settings(), shown);
     text["model"] = origin.model.clone().into();
     text["analysis"] = origin.analysis.to_string().into();
+    text["fusion"] = json!(origin.fusion());
     text["output_offsets"] = json!(origin.offsets_by_class());
     text["model_input_uses_icc_profile"] = false.into();
     text["part_of_slide"] = true.into();

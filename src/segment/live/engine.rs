@@ -149,6 +149,12 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         self.broken.as_deref()
     }
 
+    /// The network at work.
+    #[cfg(test)]
+    pub(crate) fn model(&self) -> &M {
+        &self.model
+    }
+
     /// The maps, for those who show them.
     pub fn layers(&self) -> SharedLayers {
         self.shared.clone()
@@ -264,8 +270,9 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             for scale in context.into_iter().chain([field.analysis.scale()]) {
                 if let Err(reason) = self.open_sheet(&field, scale) {
                     self.failure = Some(reason);
-                    continue;
                 }
+            }
+            for scale in field.analysis.tile_scales() {
                 for key in self.waiting_tiles(&field, scale) {
                     if listed.insert(key) {
                         self.queue.push_back(key);
@@ -313,14 +320,22 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         let Some(sheet) = of(scale) else {
             return Vec::new();
         };
-        let Some((x, y)) = sheet.wanted_px(&field.seen, field.center) else {
+        let Some((mut x, mut y)) = sheet.wanted_px(&field.seen, field.center) else {
             return Vec::new();
         };
         let maps = field.analysis.maps().into_iter();
-        let made_of = maps.filter(|map| map.scale() == scale || map.context() == Some(scale));
+        let made_of = maps.filter(|map| map.tile_scales().any(|of| of == scale));
         let layers: Vec<(&Sheet, Analysis)> = made_of
             .filter_map(|map| Some((of(map.scale())?, map)))
             .collect();
+        // Finer px may be made of px one beyond those that are wanted of this scale itself.
+        for (finer, _) in &layers {
+            let wanted = finer.wanted_px(&field.seen, field.center);
+            if let Some((under_x, under_y)) = wanted.map(|px| px_of(sheet, finer, px)) {
+                x = x.start.min(under_x.start)..x.end.max(under_x.end);
+                y = y.start.min(under_y.start)..y.end.max(under_y.end);
+            }
+        }
         let stale = self.stale_tiles(field, sheet, &layers);
         let tiles = sheet.tiles(&x, &y, field.center).into_iter();
         tiles
@@ -559,8 +574,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             return false;
         }
         drop(shared);
-        let scales = layer.analysis.context().into_iter().chain([fine]);
-        scales.into_iter().any(|scale| {
+        layer.analysis.tile_scales().any(|scale| {
             let Some(of_scale) = self.sheets.get(&(slide, scale)) else {
                 return false;
             };
@@ -590,7 +604,9 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             for map in field.analysis.maps() {
                 let finer = self.sheets.get(&(key.slide, map.scale()));
                 match finer {
-                    _ if map.scale() == key.scale => all.push((of(map), own())),
+                    _ if map.scale() == key.scale => {
+                        all.extend(map.has_own_tiles().then(|| (of(map), own())));
+                    }
                     Some(finer) if map.context() == Some(key.scale) => {
                         all.push((of(map), seen_cells(field, finer, sheet, &kept)));
                     }

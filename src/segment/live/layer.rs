@@ -1,7 +1,7 @@
 //! Which map of which slide.
 
 use crate::geometry::Magnification;
-use crate::segment::fusion::CONTEXT_STEPS;
+use crate::segment::fusion::{CONTEXT_STEPS, Fusion};
 use crate::slide::SlideInfo;
 use crate::slide::by_um::{FINER_TOLERANCE, finest_mpp};
 
@@ -34,6 +34,12 @@ pub enum Analysis {
     Plain(u8),
     /// The same, fused with the map one factor-4 step coarser.
     Fused(u8),
+    /// The map one factor-4 step coarser alone, bilinear between its px: where fusing takes nothing
+    /// of the finer map. No tile of its own magnification has a say.
+    InPlace(u8),
+    /// The map of one magnification alone, at the temperature that it has where maps are fused:
+    /// where fusing takes nothing of the coarser map.
+    Alone(u8),
     /// Where that map and the one a factor-4 step coarser name the same class: codes are those of
     /// [`crate::segment::agreement::difference`], values the divergence of both in bits, and the
     /// other ones how unsure the less sure of both is.
@@ -41,10 +47,24 @@ pub enum Analysis {
 }
 
 impl Analysis {
+    /// What fusing the map of a scale with the one a factor-4 step coarser comes to: both, or one of
+    /// them where the other has no weight.
+    pub fn fused_by(fusion: &Fusion, scale: u8) -> Self {
+        match fusion.weight(scale) {
+            weight if weight <= 0.0 => Self::InPlace(scale),
+            weight if weight >= 1.0 => Self::Alone(scale),
+            _ => Self::Fused(scale),
+        }
+    }
+
     /// Place of its px in [`MAGNIFICATIONS`].
     pub fn scale(self) -> u8 {
         match self {
-            Self::Plain(scale) | Self::Fused(scale) | Self::Agreement(scale) => scale,
+            Self::Plain(scale)
+            | Self::Fused(scale)
+            | Self::InPlace(scale)
+            | Self::Alone(scale)
+            | Self::Agreement(scale) => scale,
         }
     }
 
@@ -53,14 +73,25 @@ impl Analysis {
         MAGNIFICATIONS[usize::from(self.scale()).min(MAGNIFICATIONS.len() - 1)]
     }
 
-    /// The scale that it is fused or compared with, where there is one: factor 4 is two steps.
+    /// The coarser scale that it is fused or compared with or made of, where there is one: factor 4 is two steps.
     pub fn context(self) -> Option<u8> {
         match self {
-            Self::Fused(scale) | Self::Agreement(scale) => {
+            Self::Fused(scale) | Self::InPlace(scale) | Self::Agreement(scale) => {
                 Some(scale + CONTEXT_STEPS).filter(|at| usize::from(*at) < MAGNIFICATIONS.len())
             }
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Alone(_) => None,
         }
+    }
+
+    /// Whether tiles of its own magnification have a say on it.
+    pub fn has_own_tiles(self) -> bool {
+        !matches!(self, Self::InPlace(_))
+    }
+
+    /// The scales whose tiles have a say on it, the coarser first.
+    pub fn tile_scales(self) -> impl Iterator<Item = u8> {
+        let own = self.has_own_tiles().then_some(self.scale());
+        self.context().into_iter().chain(own)
     }
 
     /// All maps that are made for it, itself first: the plain ones that it shows or compares are
@@ -68,7 +99,7 @@ impl Analysis {
     pub fn maps(self) -> Vec<Self> {
         let finer = match self {
             Self::Agreement(scale) => Some(Self::Plain(scale)),
-            Self::Plain(_) | Self::Fused(_) => None,
+            Self::Plain(_) | Self::Fused(_) | Self::InPlace(_) | Self::Alone(_) => None,
         };
         let coarser = self.context().map(Self::Plain);
         [Some(self), finer, coarser].into_iter().flatten().collect()
@@ -78,7 +109,7 @@ impl Analysis {
     pub fn class_map(self) -> Self {
         match self {
             Self::Agreement(scale) => Self::Plain(scale),
-            Self::Plain(_) | Self::Fused(_) => self,
+            Self::Plain(_) | Self::Fused(_) | Self::InPlace(_) | Self::Alone(_) => self,
         }
     }
 
@@ -93,7 +124,8 @@ impl Analysis {
 }
 
 impl std::fmt::Display for Analysis {
-    /// `10x`, `40x with the context of 10x`, or `agreement of 40x and 10x`.
+    /// `10x`, `40x with the context of 10x`, `10x in place of 40x`, `20x alone`, or `agreement of
+    /// 40x and 10x`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let own = self.magnification();
         let other = self
@@ -102,6 +134,8 @@ impl std::fmt::Display for Analysis {
         match (self, other) {
             (Self::Agreement(_), Some(other)) => write!(f, "agreement of {own} and {other}"),
             (Self::Fused(_), Some(other)) => write!(f, "{own} with the context of {other}"),
+            (Self::InPlace(_), Some(other)) => write!(f, "{other} in place of {own}"),
+            (Self::Alone(_), _) => write!(f, "{own} alone"),
             _ => write!(f, "{own}"),
         }
     }
@@ -146,6 +180,29 @@ mod tests {
             "40x with the context of 10x"
         );
         assert_eq!(Analysis::Plain(3).to_string(), "5x");
+    }
+
+    #[test]
+    fn a_map_without_weight_has_no_tiles_and_the_name_says_so() {
+        let of = |weight: f32, scale: u8| {
+            let weight_of_fine = [(scale, weight)].into();
+            let fusion = Fusion {
+                weight_of_fine,
+                ..Fusion::default()
+            };
+            let analysis = Analysis::fused_by(&fusion, scale);
+            let tiles: Vec<u8> = analysis.tile_scales().collect();
+            (analysis.to_string(), tiles)
+        };
+        let says = |name: &str, tiles: &[u8]| (name.to_owned(), tiles.to_vec());
+        assert_eq!(of(0.0, 0), says("10x in place of 40x", &[2]));
+        assert_eq!(of(1.0, 1), says("20x alone", &[1]));
+        assert_eq!(of(0.1, 0), says("40x with the context of 10x", &[2, 0]));
+        assert_eq!(of(0.6, 1), says("20x with the context of 5x", &[3, 1]));
+        let maps = Analysis::InPlace(0).maps();
+        assert_eq!(maps, [Analysis::InPlace(0), Analysis::Plain(2)]);
+        assert_eq!(Analysis::Alone(1).maps(), [Analysis::Alone(1)]);
+        assert_eq!(Analysis::InPlace(0).magnification(), Magnification(40.0));
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod field;
 mod layer;
 pub(super) mod local_tissue;
 mod model;
+#[cfg(test)]
+mod one_sided_tests;
 mod pace;
 mod paint;
 mod published;

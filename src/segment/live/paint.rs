@@ -64,8 +64,12 @@ impl Painter<'_> {
         let texels = match (analysis, context) {
             (Analysis::Plain(_), _) => self.plain(fine),
             (Analysis::Fused(_), context) => self.fused(fine, context),
+            (Analysis::Alone(_), _) => self.fused(fine, None),
+            (Analysis::InPlace(_), Some(context)) => self.in_place(fine, context),
             (Analysis::Agreement(_), Some(context)) => self.agreement(fine, context),
-            (Analysis::Agreement(_), None) => vec![Texel::UNKNOWN; fine.near.len()],
+            (Analysis::InPlace(_) | Analysis::Agreement(_), None) => {
+                vec![Texel::UNKNOWN; fine.near.len()]
+            }
         };
         let stamp = coarse.map_or(u64::MAX, Ground::stamp);
         (texels, stamp.min(fine.stamp()))
@@ -73,12 +77,12 @@ impl Painter<'_> {
 
     /// The px of a map of one scale.
     pub fn plain(&self, ground: &Ground) -> Vec<Texel> {
-        self.texels(ground, |px, logs| ground.class(px, logs))
+        self.texels(ground, &ground.blend, |px, logs| ground.class(px, logs))
     }
 
     /// The px of a map fused with its context.
     fn fused(&self, fine: &Ground, context: Option<(&Ground, &LogMap)>) -> Vec<Texel> {
-        self.texels(fine, |px, logs| {
+        self.texels(fine, &fine.blend, |px, logs| {
             fine.logs(px, logs)?;
             let coarse = context.and_then(|(coarse, map)| {
                 map.at(magnification_ratio(fine.scale, coarse.scale), px)
@@ -88,10 +92,24 @@ impl Painter<'_> {
         })
     }
 
-    /// `class`: puts a px's log-probabilities into its second argument and gives its class.
+    /// The px of a coarser map at finer px: bilinear, at the rim of what was analysed the px that the
+    /// finer px's middle lies in.
+    fn in_place(&self, fine: &Ground, (coarse, around): (&Ground, &LogMap)) -> Vec<Texel> {
+        let ratio = magnification_ratio(fine.scale, coarse.scale);
+        self.texels(fine, &coarse.blend, |px, logs| {
+            let under = || around.under(ratio, px).map(<[f32]>::to_vec);
+            *logs = around.at(ratio, px).or_else(under)?;
+            self.fusion.calibrate(coarse.scale, logs);
+            first_greatest(logs.iter().copied())
+        })
+    }
+
+    /// `class`: puts a px's log-probabilities into its second argument and gives its class; `asked`
+    /// tells why it has none where it does not.
     fn texels(
         &self,
         ground: &Ground,
+        asked: &Blend,
         class: impl Fn((u32, u32), &mut Vec<f32>) -> Option<u8>,
     ) -> Vec<Texel> {
         let (x, y) = ground.blend.px();
@@ -104,8 +122,8 @@ impl Painter<'_> {
                 texels.push(match code {
                     _ if !near => Texel::of(NOT_ANALYSED),
                     Some(code) => self.texel(code, &logs),
-                    None if ground.blend.has_failed => Texel::of(FAILED),
-                    None if ground.blend.is_partial => Texel::of(UNKNOWN),
+                    None if asked.has_failed => Texel::of(FAILED),
+                    None if asked.is_partial => Texel::of(UNKNOWN),
                     None => Texel::of(NOT_ANALYSED),
                 });
             }

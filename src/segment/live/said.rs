@@ -55,18 +55,22 @@ impl<'a, S> Said<'a, S> {
         Some(CellWork {
             layer,
             place: sheet.place(px.cell),
-            fine: self.part(layer.slide, px.fine)?,
-            context: px.context.and_then(|px| self.part(layer.slide, px)),
+            fine: self.part(layer.slide, px.fine, layer.analysis.has_own_tiles())?,
+            context: px.context.and_then(|px| self.part(layer.slide, px, true)),
         })
     }
 
-    fn part(&self, slide: u64, px: NearPx) -> Option<Part<'a, S>> {
+    /// `is_asked`: whether its tiles have a say at all.
+    fn part(&self, slide: u64, px: NearPx, is_asked: bool) -> Option<Part<'a, S>> {
         let NearPx { scale, x, y, near } = px;
         let sheet = self.sheets.get(&(slide, scale))?;
         let columns = asked(&sheet.grid, &x, sheet.grid.columns());
         let tiles = asked(&sheet.grid, &y, sheet.grid.rows())
             .flat_map(|row| columns.clone().map(move |column| TileId { column, row }))
-            .map(|tile| (tile, self.says(sheet, &TileKey { slide, scale, tile })))
+            .map(|tile| match is_asked {
+                true => (tile, self.says(sheet, &TileKey { slide, scale, tile })),
+                false => (tile, TileSays::Nothing),
+            })
             .collect();
         Some(Part {
             sheet,

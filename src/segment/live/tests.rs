@@ -551,16 +551,26 @@ proptest! {
     /// However wishes and work interleave and whatever the caches lose: no px goes back to an older
     /// bias, limits hold, and in the end the field is that of the last wish.
     #[test]
-    fn stale_results_never_overwrite_newer_ones(acts in acts(), tight in any::<bool>()) {
+    fn stale_results_never_overwrite_newer_ones(
+        acts in acts(),
+        tight in any::<bool>(),
+        analysis in prop_oneof![Just(Analysis::Plain(2)), Just(Analysis::Fused(1))],
+    ) {
         let slide = small_slide();
         let tile_bytes = u64::from(TILE_PX * TILE_PX) * 12;
+        // Of a field's tiles some more than fit, or just as many.
+        let most = if analysis == Analysis::Plain(2) { 40 } else { 220 };
         let limits = match tight {
-            true => Limits { feature_bytes: 9000 * 12, score_bytes: tile_bytes * 40, ..Limits::default() },
+            true => Limits {
+                feature_bytes: 3072 * (most - 5),
+                score_bytes: tile_bytes * most,
+                ..Limits::default()
+            },
             false => Limits::default(),
         };
         let mut engine = engine(limits);
         let (mut seen, mut bias) = (rect(0.0, 0.0, 300.0, 200.0), [0.0; 3]);
-        let key = LayerKey { slide: 7, analysis: Analysis::Plain(2) };
+        let key = LayerKey { slide: 7, analysis };
         let mut stamps = std::collections::HashMap::new();
         for act in acts {
             match act {
@@ -575,29 +585,36 @@ proptest! {
                     prop_assert!(status.score_bytes <= limits.score_bytes);
                 }
             }
-            engine.ask(wish(&slide, Analysis::Plain(2), seen, bias));
+            engine.ask(wish(&slide, analysis, seen, bias));
             let layers = engine.layers();
             let layers = layers.lock();
-            for (col, row) in [(0, 0), (1, 0)] {
+            for (col, row) in [(0, 0), (1, 0), (2, 0), (1, 1)] {
                 let page = layers[&key].pyramid.peek(PageId { level: 0, col, row });
                 let Some(page) = page else { continue };
                 for block in (0..page.per_side()).flat_map(|y| (0..page.per_side()).map(move |x| (x, y))) {
                     let stamp = page.stamp(block);
-                    let before = stamps.insert((col, block), stamp);
+                    let before = stamps.insert((col, row, block), stamp);
                     let before = before.filter(|stamp| *stamp != NO_STAMP).unwrap_or(0);
                     prop_assert!(stamp >= before, "block {block:?} of page {col} went back");
                 }
             }
         }
         finish(&mut engine);
-        let (live, meant) = (codes(&engine.layers(), Analysis::Plain(2)), whole(&slide, 1.0, bias));
-        let px = meant.grid.size_px;
+        let live = codes(&engine.layers(), analysis);
+        let mut fresh = self::engine(Limits::default());
+        fresh.ask(wish(&slide, analysis, seen, bias));
+        finish(&mut fresh);
+        let meant = match analysis {
+            Analysis::Plain(_) => whole(&slide, 1.0, bias).codes,
+            _ => codes(&fresh.layers(), analysis),
+        };
         let raster = engine.layers().raster(key).unwrap();
+        let px = raster.size_px;
         let (x, y) = raster.px_in(&seen).unwrap();
         for row in y {
             for column in x.clone() {
                 let at = (row * px.0 + column) as usize;
-                prop_assert_eq!(live[at], meant.codes[at], "px {} {}", column, row);
+                prop_assert_eq!(live[at], meant[at], "px {} {}", column, row);
             }
         }
     }
