@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use parfocal::learn::mad::{MadConfig, Trainer};
 use parfocal::learn::sampling::{FamilyBatch, View};
-use parfocal::model::dfa::{Activation, Decoder, DecoderConfig, to_tile};
+use parfocal::model::dfa::{Activation, Decoded, Decoder, DecoderConfig, to_tile};
 use parfocal::model::{Encoder, EncoderConfig};
 use program::{fails, parfocal, succeeds};
 
@@ -225,6 +225,14 @@ fn a_decoder_is_killed_and_resumes() {
     let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert!(bytes("whole/decoder.safetensors") == bytes("cut/decoder.safetensors"));
     fails(&train("x", " --fold 1"), &["fold", "[data.folds]"]);
+    fails(
+        &train("z", " --mode difficulty"),
+        &["dfa.toml", "[first_dice]"],
+    );
+    assert!(
+        !folder.path().join("z").exists(),
+        "told before anything began"
+    );
     let wrong = format!("{DECODER_SETTINGS}\n[first_dice]\ntumor = 0.8\n");
     std::fs::write(folder.path().join("dfa.toml"), wrong).unwrap();
     fails(
@@ -334,16 +342,36 @@ fn a_decoder_is_trained_and_judged() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_saves_the_run() {
+fn ctrl_c_saves_an_encoders_run() {
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
     let long = settings(100_000).replace("checkpoint_minutes = 0.0", "checkpoint_minutes = 5.0");
-    std::fs::write(at("mad.toml"), long).unwrap();
+    std::fs::write(folder.path().join("mad.toml"), long).unwrap();
+    stops_and_saves(
+        folder.path(),
+        "train mad --config mad.toml --out out --device cpu",
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_a_decoders_run() {
+    let long = DECODER_SETTINGS.replace("steps = 4", "steps = 100000");
+    let long = long.replace("checkpoint_minutes = 0.0", "checkpoint_minutes = 5.0");
+    let folder = decoder_folder(&long);
+    stops_and_saves(
+        folder.path(),
+        "train dfa --config dfa.toml --out out --device cpu",
+    );
+}
+
+/// A run of 100,000 steps with checkpoints minutes apart is interrupted after some: it saves, and says
+/// how to go on.
+#[cfg(unix)]
+fn stops_and_saves(folder: &Path, args: &str) {
+    let at = |name: &str| folder.join(name);
     let running = Process::new(env!("CARGO_BIN_EXE_parfocal"))
-        .current_dir(folder.path())
-        .args([
-            "train", "mad", "--config", "mad.toml", "--out", "out", "--device", "cpu",
-        ])
+        .current_dir(folder)
+        .args(args.split(' '))
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -426,6 +454,31 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(apart).fold(0.0, f32::max)
 }
 
+/// What a narrow decoder makes of some tokens under a bias.
+fn decoded_by(bias: Tensor<1>, device: &Device) -> Decoded {
+    let shape = DecoderConfig {
+        width: 16,
+        heads: 2,
+        cross_width: 8,
+        mlp_width: 24,
+        activation: Activation::Gelu,
+        ..DecoderConfig::tiny().on(12)
+    };
+    let decoder = Decoder::new(&shape, 3, 7, device).unwrap();
+    let tokens = (0..9 * 12).map(|n| (n * 37 % 101) as f32 / 25.0 - 2.0);
+    let tokens = TensorData::new(tokens.collect::<Vec<f32>>(), [1, 9, 12]);
+    let features = decoder.start(Tensor::from_data(tokens, device)).unwrap();
+    decoder.decode(&features, bias).unwrap()
+}
+
+/// ∂/∂b of the sum of its squared logits.
+fn bias_gradient(learns: &Device) -> Vec<f32> {
+    let bias = Tensor::<1>::from_floats([0.4, -0.9, 0.5], learns).require_grad();
+    let logits = decoded_by(bias.clone(), learns).logits;
+    let found = bias.grad(&logits.square().sum().backward()).unwrap();
+    found.into_data().try_to_vec().unwrap()
+}
+
 #[test]
 fn both_devices_embed_and_learn_alike() {
     // A process of its own, since how hard wgpu looks for fast kernels is set by the environment;
@@ -462,20 +515,8 @@ fn devices_embed_and_learn_alike() {
     assert!(apart < 1e-3, "forward: {apart}");
 
     let decoded = |device: &Device| -> Vec<f32> {
-        let shape = DecoderConfig {
-            width: 16,
-            heads: 2,
-            cross_width: 8,
-            mlp_width: 24,
-            activation: Activation::Gelu,
-            ..DecoderConfig::tiny().on(12)
-        };
-        let decoder = Decoder::new(&shape, 3, 7, device).unwrap();
-        let tokens = (0..9 * 12).map(|n| (n * 37 % 101) as f32 / 25.0 - 2.0);
-        let tokens = TensorData::new(tokens.collect::<Vec<f32>>(), [1, 9, 12]);
-        let features = decoder.start(Tensor::from_data(tokens, device)).unwrap();
         let bias = Tensor::from_floats([0.4, -0.9, 0.5], device);
-        let seen = decoder.decode(&features, bias).unwrap();
+        let seen = decoded_by(bias, device);
         let tile = to_tile(seen.logits.clone(), 20);
         let values = |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().unwrap();
         let iou = seen.iou.into_data().try_to_vec::<f32>().unwrap();
@@ -483,6 +524,11 @@ fn devices_embed_and_learn_alike() {
     };
     let apart = furthest(&decoded(&Device::flex()), &decoded(&wgpu));
     assert!(apart < 1e-3, "decoder: {apart}");
+    let gradient = |device: &Device| bias_gradient(&device.clone().autodiff());
+    let (on_cpu, on_wgpu) = (gradient(&Device::flex()), gradient(&wgpu));
+    assert!(on_cpu.iter().any(|value| value.abs() > 1e-2), "{on_cpu:?}");
+    let apart = furthest(&on_cpu, &on_wgpu);
+    assert!(apart < 1e-3, "gradient of b: {apart}");
 
     let mut config: MadConfig = toml::from_str("seed = 2\nsteps = 10").unwrap();
     config.encoder = parfocal::learn::mad::config::EncoderChoice::Shape(little());

@@ -20,7 +20,7 @@ Examples:
   parfocal train dfa --config dfa.toml --out runs/brain --resume
 
 Modes: none, frozen, frequency, difficulty, dfa, anchored, inverse-frequency, difficulty-loss,
-logit-adjusted. The folder gets checkpoint.zip (at least every five minutes), log.csv with the bias
+logit-adjusted; difficulty needs a table [first_dice] in the file. The folder gets checkpoint.zip (at least every five minutes), log.csv with the bias
 at every step, and at the end decoder.safetensors. Ctrl-C saves and stops.";
 
 /// Train a decoder with Dynamic Focal Attention, or by one of its baselines.
@@ -47,6 +47,7 @@ pub fn run(args: &DfaArgs) -> anyhow::Result<()> {
     file.run.seed = args.seed.unwrap_or(file.run.seed);
     sound(&common.config, file.choose_fold(args.fold))?;
     sound(&common.config, file.run.check())?;
+    sound(&common.config, file.check_mode())?;
     sound(&common.config, file.data.crops.validate())?;
     let device = common.device.open()?;
     let stop = stop_on_ctrl_c()?;

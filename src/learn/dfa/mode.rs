@@ -82,6 +82,12 @@ pub enum ModeError {
         /// Values wanted.
         expected: usize,
     },
+    /// The same, of a settings file.
+    #[error(
+        "mode difficulty is a second stage and needs a table [first_dice]: the Dice of each class by \
+         a first model, as a report of `eval dfa` has it"
+    )]
+    NoFirstStage,
     /// The prior.
     #[error(transparent)]
     Prior(#[from] BiasError),

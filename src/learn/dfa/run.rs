@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::DfaConfig;
 use super::feed::{Feed, FeedError, Kept};
-use super::mode::Known;
+use super::mode::{Known, Mode, ModeError};
 use super::scene::{Scene, SceneConfig, SceneError};
 use super::trainer::{StepReport, TrainError, Trainer};
 use crate::learn::log::Log;
@@ -45,6 +45,18 @@ pub struct TrainFile {
 }
 
 impl TrainFile {
+    /// Whether the file has what its mode needs, as far as that can be known before anything is
+    /// opened.
+    ///
+    /// # Errors
+    /// When it is mode `difficulty` without Dice of a first model.
+    pub fn check_mode(&self) -> Result<(), ModeError> {
+        match self.run.mode == Mode::Difficulty && self.first_dice.is_empty() {
+            true => Err(ModeError::NoFirstStage),
+            false => Ok(()),
+        }
+    }
+
     /// Takes fold `number` where one is given.
     ///
     /// # Errors

@@ -142,6 +142,19 @@ fn sizes_must_be_equal_and_pairs_complete() {
 }
 
 #[test]
+fn one_class_is_nothing_to_tell_apart() {
+    let fixture = folder_set();
+    let one =
+        r#"{"mpp": 0.5, "classes": [{"name": "a", "codes": [0, 1, 3, 9], "colour": [1, 2, 3]}]}"#;
+    std::fs::write(fixture.path().join("classes.json"), one).unwrap();
+    let words = ["classes.json", "1 scored classes", "2 to 254"];
+    refused("folder", fixture.path(), &words);
+    let table = fixture.path().join("classes.json");
+    let error = super::ClassTable::read(&table).unwrap_err().to_string();
+    assert!(words.iter().all(|word| error.contains(word)), "{error}");
+}
+
+#[test]
 fn names_must_be_single_and_as_the_layout_has_them() {
     let fixture = folder_set();
     image(&fixture.path().join("images/one.jpg"), 24, 16);

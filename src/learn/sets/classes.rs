@@ -146,6 +146,17 @@ fn from_json(text: &str) -> Result<ClassFile, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
+/// The same error of a table that came from a file: it is what has to be mended, so it is named.
+pub(super) fn in_file(error: SetError, path: &Path) -> SetError {
+    match error {
+        SetError::Classes { reason, .. } => SetError::Classes {
+            table: path.display().to_string(),
+            reason,
+        },
+        other => other,
+    }
+}
+
 impl ClassTable {
     /// A table of `classes` in index order and `ignored` codes.
     ///
@@ -177,7 +188,8 @@ impl ClassTable {
     /// When the file can't be read or understood, and those of [`Self::new`].
     pub fn read(path: &Path) -> Result<Self, SetError> {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        ClassFile::read(path)?.table(&name)
+        let table = ClassFile::read(path)?.table(&name);
+        table.map_err(|error| in_file(error, path))
     }
 
     /// One of the tables that ship: bcss, crag, bdsa, kidney, cortex.

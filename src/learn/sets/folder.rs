@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::classes::ClassFile;
+use super::classes::{ClassFile, in_file};
 use super::file_set::{Codes, FileSet, Listed, pairs, without_ending};
 use super::place::Place;
 use super::{IGNORE, Labelled, MaskSet, Part, SetError};
@@ -59,7 +59,7 @@ pub fn open(place: &Place) -> Result<FileSet, SetError> {
         });
     }
     splits.finish()?;
-    let classes = file.table(&name)?;
+    let classes = file.table(&name).map_err(|error| in_file(error, &path))?;
     FileSet::new(&name, &place.folder, classes, Codes::Classes, listed)
 }
 

@@ -233,8 +233,10 @@ fn settings_that_compare_nothing_are_refused() {
 fn the_files_that_ship_are_sound() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
-    for name in ["roles", "starvation", "kidney", "cortex"] {
-        let path = format!("docs/experiments/dfa-{name}.toml");
+    let own = ["roles", "starvation", "kidney", "cortex"].map(|name| format!("dfa-{name}"));
+    let yours = ["bcss", "crag", "bdsa"].map(|name| format!("{name}-bench"));
+    for name in own.iter().chain(&yours) {
+        let path = format!("docs/experiments/{name}.toml");
         let file: BenchFile = toml::from_str(&text(&path)).unwrap();
         file.check().unwrap();
         for block in 0..4 {
