@@ -2,6 +2,8 @@
 
 #[path = "panels/names.rs"]
 mod names;
+#[path = "panels/tuning.rs"]
+mod tuning;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -4,8 +4,11 @@
 mod colour;
 #[path = "render/labels.rs"]
 mod labels;
+#[path = "render/model.rs"]
+mod model;
 #[path = "render/overlay.rs"]
 mod overlay;
+mod program;
 mod shared_data;
 #[path = "render/slides.rs"]
 mod slides;

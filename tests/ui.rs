@@ -5,6 +5,8 @@
 mod dials;
 #[path = "ui/gestures.rs"]
 mod gestures;
+#[path = "ui/same_picture.rs"]
+mod same_picture;
 mod shared_data;
 #[path = "ui/window.rs"]
 mod window;

@@ -4,6 +4,8 @@
 //! Needs Xvfb and xdotool, which the set-up installs on Linux.
 #![cfg(target_os = "linux")]
 
+#[path = "window/dial.rs"]
+mod dial;
 mod screen;
 mod shared_data;
 

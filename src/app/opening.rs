@@ -176,10 +176,7 @@ impl Background {
     /// Reads dials from a file.
     pub fn read_dials(&self, path: PathBuf) {
         self.start("dials-reader", move || {
-            let text = files::read_at_most(&path, MOST_DIALS_BYTES);
-            let saved = text.map_err(|error| error.to_string());
-            let saved = saved.and_then(|text| DialPreset::from_json(&text));
-            Event::DialsRead(saved.map_err(|reason| format!("{}: {reason}", path.display())))
+            Event::DialsRead(DialPreset::read(&path))
         });
     }
 
@@ -259,9 +256,6 @@ impl Background {
 
 /// Quicker than anyone can see and close a dialog.
 const FASTEST_CANCEL: std::time::Duration = std::time::Duration::from_millis(800);
-
-/// Dials of a few hundred classes are far shorter, bytes.
-const MOST_DIALS_BYTES: u64 = 4 << 20;
 
 /// A store that does not answer must not keep a slide closed.
 const STORE_ANSWERS: std::time::Duration = std::time::Duration::from_secs(3);

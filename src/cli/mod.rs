@@ -12,6 +12,7 @@ mod phantom;
 mod place;
 mod render;
 mod render_overlay;
+mod render_show;
 mod segment;
 mod settings;
 mod slide;

@@ -23,6 +23,8 @@ Examples:
   parfocal render photo.png --slide-mpp 0.5 --mag 20 -o a.png
   parfocal render a.svs --mag 10 --model breast -o a.png    as the window segments it
   parfocal render a.svs --mag 10 --model breast --scale-bar --legend -o a.png
+  parfocal render a.svs --mag 10 --model breast --dials pale.json --show entropy -o a.png
+  parfocal render a.svs --mag 40 --model breast --show probability:tumor -o a.png
   parfocal render a.svs --overlay labels.tif --regions border -o a.png
 
 Tiles that can't be read are drawn in striped grey, with a warning; when none can be read there

@@ -4,17 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::compute::DeviceChoice;
 use super::parse;
+use super::render_show::Show;
 use super::warn_user;
 use crate::annotate::open_mask;
-use crate::app::export::FieldOverlay;
-use crate::app::overlay::{AnalysisMode, DrawnLayer};
+use crate::app::export::{FieldOverlay, heat_words};
+use crate::app::marks::DialPreset;
+use crate::app::overlay::{AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 use crate::geometry::{Magnification, Mpp, View};
-use crate::gpu::overlay::{LayerKey, OverlayShape, OverlayStyle, PageStore, class_palette};
+use crate::gpu::overlay::{
+    LayerKey, OverlayContent, OverlayShape, OverlayStyle, PageStore, class_palette,
+};
 use crate::jobs::live::engine_for;
 use crate::jobs::on_compute_thread;
 use crate::labels::{LabelClass, LabelError, LabelSource, Page, PageId, Raster};
@@ -50,6 +54,13 @@ pub struct OverlayArgs {
     /// Attention bias to use in place of the model's own (JSON).
     #[arg(long, value_name = "FILE", requires = "model")]
     bias: Option<PathBuf>,
+    /// Dials to set: a preset that the window exported (JSON), made with this model.
+    #[arg(long, value_name = "FILE", requires = "model", conflicts_with = "bias")]
+    dials: Option<PathBuf>,
+    /// What is shown of the model: classes, probability, probability:NAME of a class, entropy, or
+    /// agreement: where the finest magnification and one a factor of 4 coarser differ.
+    #[arg(long, value_name = "WHAT", requires = "model", default_value = "classes", value_parser = Show::parse)]
+    show: Show,
     /// Analyse at this magnification alone: 5, 10, 20 or 40. Without, at the one nearest to the
     /// picture's, with its context.
     #[arg(long, value_name = "MAG", requires = "model", value_parser = parse::magnification)]
@@ -82,6 +93,8 @@ pub struct Overlay {
     /// Whether a model made it that ships as a start.
     is_starter: bool,
     origin: Option<MapOrigin>,
+    /// What a heat map's value is.
+    heat: Option<String>,
     notes: Vec<(String, String)>,
 }
 
@@ -139,7 +152,7 @@ impl Overlay {
             style: self.style,
             what: self.what,
             classes: self.classes,
-            heat: None,
+            heat: self.heat,
             notices: notice.into_iter().collect(),
             origin: self.origin,
             notes: self.notes,
@@ -185,6 +198,7 @@ impl OverlayArgs {
             origin: None,
             notes: vec![("Overlay".to_owned(), mask.name.clone())],
             what: mask.name,
+            heat: None,
             classes,
             is_starter: false,
         })
@@ -199,8 +213,9 @@ impl OverlayArgs {
         let device = self.device.open()?;
         let source = WeightsSource::named(name, &shipped::decoders());
         let run = || -> anyhow::Result<_> {
-            let model = ReadyModel::open(&source, None, self.bias.as_deref(), &device)?;
-            let wish = self.wish(&model, slide, view)?;
+            let mut model = ReadyModel::open(&source, None, self.bias.as_deref(), &device)?;
+            let offsets = self.set_dials(&mut model)?;
+            let wish = self.wish(&model, offsets, slide, view)?;
             let layers = SharedLayers::default();
             let status = analyse(&model, wish.clone(), &layers);
             Ok((model, wish, layers, status))
@@ -226,38 +241,84 @@ impl OverlayArgs {
             slide: SLIDE,
             analysis,
         };
-        let own = model.card.classes.iter().map(|class| LabelClass {
-            name: class.name.clone(),
-            rgb: class.colour,
-        });
-        let classes: Vec<LabelClass> = own.collect();
-        let colours: Vec<[u8; 3]> = classes.iter().map(|class| class.rgb).collect();
+        let shown = wish.shown_class.and_then(|n| model.card.classes.get(n));
+        let shown = shown.map(|class| class.name.clone());
+        let (classes, palette) = self.drawn_classes(&model);
         let origin = MapOrigin {
             model: source.short_name(),
             decoder_sha256: model.decoder_sha256,
             encoder_sha256: model.card.encoder_sha256,
             bias: model.bias,
-            output_offsets: Vec::new(),
+            output_offsets: wish.offsets,
             analysis,
         };
+        // Of one class it would say nothing of how sure the choice is.
+        let areas = areas.filter(|_| shown.is_none());
         let probability = areas.and_then(|areas| areas.probability);
         let probability =
             probability.map(|mean| ("Mean-Probability".to_owned(), format!("{mean:.3}")));
         Ok(Overlay {
             raster: layers.raster(key).context("nothing was analysed")?,
             pages: Arc::new(Pages::Engine(layers, key)),
-            style: self.style(class_palette(&colours)),
+            style: self.style(palette),
             what: format!("{}, {analysis}", origin.model),
             origin: Some(origin),
+            heat: heat_words(
+                self.show.content(),
+                self.show == Show::Agreement,
+                shown.as_deref(),
+            ),
             notes: probability.into_iter().collect(),
             classes,
             is_starter: matches!(source, WeightsSource::Shipped(_)),
         })
     }
 
+    /// Turns the dials to what is asked for: those of the attention in the model's bias; the output
+    /// offsets, by class, are the answer.
+    fn set_dials(&self, model: &mut ReadyModel) -> anyhow::Result<Vec<f32>> {
+        let Some(path) = &self.dials else {
+            return Ok(vec![0.0; model.card.classes.len()]);
+        };
+        let saved = DialPreset::read(path).map_err(|reason| anyhow!(reason))?;
+        let classes = model.bias.classes().to_vec();
+        let fitting = saved.for_model(&classes, &model.decoder_sha256);
+        let (offsets, outputs) = fitting.map_err(|reason| {
+            anyhow!(
+                "{}: the dials '{}' can't be used here: {reason}",
+                path.display(),
+                saved.name
+            )
+        })?;
+        for (class, offset) in classes.iter().zip(offsets) {
+            model.bias.set_offset(class, offset)?;
+        }
+        Ok(outputs)
+    }
+
+    /// What codes of the map stand for, and how they are coloured.
+    fn drawn_classes(&self, model: &ReadyModel) -> (Vec<LabelClass>, Vec<[u8; 4]>) {
+        if self.show == Show::Agreement {
+            let classes = DIFFERENCE_NAMES.iter().zip(DIFFERENCE_PALETTE);
+            let class = |(name, [r, g, b, _]): (&&str, [u8; 4])| LabelClass {
+                name: (*name).to_owned(),
+                rgb: [r, g, b],
+            };
+            return (classes.map(class).collect(), DIFFERENCE_PALETTE.to_vec());
+        }
+        let own = model.card.classes.iter().map(|class| LabelClass {
+            name: class.name.clone(),
+            rgb: class.colour,
+        });
+        let classes: Vec<LabelClass> = own.collect();
+        let colours: Vec<[u8; 3]> = classes.iter().map(|class| class.rgb).collect();
+        (classes, class_palette(&colours))
+    }
+
     fn wish(
         &self,
         model: &ReadyModel,
+        offsets: Vec<f32>,
         slide: &Arc<dyn SlideSource>,
         view: &View,
     ) -> anyhow::Result<Wish> {
@@ -269,7 +330,10 @@ impl OverlayArgs {
             )
         })?;
         let mode = match self.pin {
-            None => AnalysisMode::Follow,
+            None => self.show.mode(),
+            Some(_) if self.show == Show::Agreement => {
+                bail!("--show agreement is of two magnifications: leave --pin out")
+            }
             Some(pin) => AnalysisMode::Pinned(place_of(Magnification(pin))?),
         };
         let available = magnifications_of(info, model.card.mpp);
@@ -278,8 +342,13 @@ impl OverlayArgs {
         let analysis = mode.analysis(&available, um_per_px, &fusion);
         let analysis = analysis.with_context(|| {
             let list: Vec<String> = available.iter().map(ToString::to_string).collect();
-            format!("{} can be analysed at: {}", info.name, list.join(", "))
+            let two = match self.show {
+                Show::Agreement => "agreement is of two magnifications a factor of 4 apart; ",
+                _ => "",
+            };
+            format!("{two}{} can be analysed at: {}", info.name, list.join(", "))
         })?;
+        let names = model.card.class_names();
         Ok(Wish {
             fields: vec![FieldWish {
                 slide: Arc::clone(slide),
@@ -289,8 +358,8 @@ impl OverlayArgs {
                 center: view.center,
             }],
             bias: model.bias.total(),
-            offsets: vec![0.0; model.card.classes.len()],
-            shown_class: None,
+            offsets,
+            shown_class: self.show.class(&names)?,
         })
     }
 
@@ -302,6 +371,12 @@ impl OverlayArgs {
                 Regions::Border => OverlayShape::Outline,
                 Regions::Both => OverlayShape::Both,
             },
+            content: match self.model {
+                Some(_) => self.show.content(),
+                None => OverlayContent::Classes,
+            },
+            // As in the window: where maps differ stays visible, however little it is.
+            show_any: self.model.is_some() && self.show == Show::Agreement,
             palette,
             ..OverlayStyle::default()
         }

@@ -125,6 +125,12 @@ impl Screen {
         assert!(status.success(), "xdotool {args:?}");
     }
 
+    /// Clicks with the left button.
+    pub fn click(&self, (x, y): (i32, i32)) {
+        let (x, y) = (x.to_string(), y.to_string());
+        self.xdotool(&["mousemove", &x, &y, "sleep", "0.1", "click", "1"]);
+    }
+
     /// Drags with the left button in small steps and rests before letting go.
     pub fn drag(&self, from: (i32, i32), by: (i32, i32)) {
         const PARTS: i32 = 10;
@@ -150,12 +156,26 @@ impl Screen {
 
     /// The picture once it is as wanted and has stopped changing.
     pub fn settled(&self, what: &str, wanted: impl Fn(&Picture) -> bool) -> Picture {
+        self.settled_for(Duration::from_millis(400), what, wanted)
+    }
+
+    /// The same once nothing has changed for so long: where a step of the work takes a while, a
+    /// short rest is no end.
+    pub fn settled_for(
+        &self,
+        rest: Duration,
+        what: &str,
+        wanted: impl Fn(&Picture) -> bool,
+    ) -> Picture {
         let started = Instant::now();
-        let mut before = self.picture();
+        let (mut before, mut since) = (self.picture(), Instant::now());
         loop {
-            std::thread::sleep(Duration::from_millis(400));
+            std::thread::sleep(Duration::from_millis(200));
             let now = self.picture();
-            if now.data == before.data && wanted(&now) {
+            if now.data != before.data {
+                since = Instant::now();
+            }
+            if since.elapsed() >= rest && wanted(&now) {
                 return now;
             }
             if started.elapsed() > PATIENCE {
@@ -170,7 +190,8 @@ impl Screen {
         }
     }
 
-    fn picture(&self) -> Picture {
+    /// What is shown now.
+    pub fn picture(&self) -> Picture {
         let (width, height) = SIZE;
         let image = self
             .connection
@@ -188,7 +209,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    fn rgb(&self, x: i32, y: i32) -> [u8; 3] {
+    /// A colour, sRGB.
+    pub fn rgb(&self, x: i32, y: i32) -> [u8; 3] {
         let at = (y as usize * usize::from(SIZE.0) + x as usize) * 4;
         [self.data[at + 2], self.data[at + 1], self.data[at]]
     }

@@ -81,6 +81,23 @@ impl Legend {
     }
 }
 
+/// What a heat map's value is, in a few words; none where `content` is no heat map. `is_agreement`:
+/// of two magnifications. `class`: whose probability it is, where it is not each px's own class's.
+pub fn heat_words(
+    content: OverlayContent,
+    is_agreement: bool,
+    class: Option<&str>,
+) -> Option<String> {
+    match (content, is_agreement, class) {
+        (OverlayContent::Value, true, _) => Some("divergence, bits".to_owned()),
+        (OverlayContent::Value, false, Some(class)) => Some(format!("probability of {class}")),
+        (OverlayContent::Value, false, None) => Some("probability".to_owned()),
+        (OverlayContent::Extra, true, _) => Some("unsure".to_owned()),
+        (OverlayContent::Extra, false, _) => Some("entropy".to_owned()),
+        (OverlayContent::Classes | OverlayContent::Colours, ..) => None,
+    }
+}
+
 /// All values of pages are parts of one.
 fn heat_key() -> LegendKey {
     LegendKey::Heat {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{FieldOverlay, FieldPicture, LegendClasses, Writing};
+use super::{FieldOverlay, FieldPicture, LegendClasses, Writing, heat_words};
 use crate::app::App;
 use crate::app::masks::Shown;
 use crate::app::overlay::{AnalysisMode, DialSet};
@@ -230,16 +230,18 @@ impl App {
     }
 
     fn heat(&self, content: OverlayContent) -> Option<String> {
+        if self.state.similar.shown == Some(EmbeddingView::Likeness) {
+            return Some("cosine, -1 to 1".to_owned());
+        }
         let overlay = &self.state.overlay;
         let is_agreement = overlay.mode == AnalysisMode::Agreement;
-        let text = match content {
-            _ if self.state.similar.shown == Some(EmbeddingView::Likeness) => "cosine, -1 to 1",
-            OverlayContent::Value if is_agreement => "divergence, bits",
-            OverlayContent::Value => "probability",
-            OverlayContent::Extra if is_agreement => "unsure",
-            OverlayContent::Extra => "entropy",
-            OverlayContent::Classes | OverlayContent::Colours => return None,
-        };
-        Some(text.to_owned())
+        let facts = overlay.facts().zip(overlay.shown_class);
+        let facts = facts.filter(|_| self.state.masks.shown == Shown::Model);
+        let class = facts.and_then(|(facts, class)| facts.card.classes.get(class));
+        heat_words(
+            content,
+            is_agreement,
+            class.map(|class| class.name.as_str()),
+        )
     }
 }

@@ -1,12 +1,18 @@
 //! Dials as a file: for which model, and what each class's dial stands at.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::app::overlay::{DialSet, Dials};
+use crate::files;
 use crate::jobs::live::LiveModelFacts;
 
 /// What the file calls itself.
 const FORMAT: &str = "parfocal dials 1";
+
+/// Dials of a few hundred classes are far shorter, bytes.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// One class's dials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,24 +98,38 @@ impl DialPreset {
         }
     }
 
-    /// Bias and output offsets for a model.
+    /// From a file.
+    ///
+    /// # Errors
+    /// When it can't be read or holds none, with its name and the reason.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = files::read_at_most(path, MOST_BYTES).map_err(|error| error.to_string());
+        let saved = text.and_then(|text| Self::from_json(&text));
+        saved.map_err(|reason| format!("{}: {reason}", path.display()))
+    }
+
+    /// Bias and output offsets, by class, for the model of these `classes` whose decoder's file has
+    /// that SHA-256, hexadecimal.
     ///
     /// # Errors
     /// When they were made with another model: the same numbers mean other things there.
-    pub fn for_model(&self, facts: &LiveModelFacts) -> Result<(Vec<f32>, Vec<f32>), String> {
-        let names: Vec<&String> = self.dials.iter().map(|dial| &dial.class).collect();
-        let of_model: Vec<&String> = facts.bias.classes().iter().collect();
-        if names != of_model {
+    pub fn for_model(
+        &self,
+        classes: &[String],
+        sha256: &str,
+    ) -> Result<(Vec<f32>, Vec<f32>), String> {
+        let names = self.dials.iter().map(|dial| &dial.class);
+        if !names.eq(classes) {
             return Err(format!(
                 "made for a model with the classes {}",
                 self.class_names()
             ));
         }
-        if self.model_sha256 != facts.sha256 {
+        if self.model_sha256 != sha256 {
             return Err(format!(
                 "made with other weights ({}…) than those that are open ({}…)",
                 start_of(&self.model_sha256),
-                start_of(&facts.sha256)
+                start_of(sha256)
             ));
         }
         let of = |value: fn(&SavedDial) -> f32| self.dials.iter().map(value).collect();

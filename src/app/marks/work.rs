@@ -282,7 +282,7 @@ impl App {
 
     fn set_dials(&mut self, saved: &DialPreset) -> Result<(), String> {
         let facts = self.state.overlay.facts().ok_or("no model is open")?;
-        let (bias, outputs) = saved.for_model(facts)?;
+        let (bias, outputs) = saved.for_model(facts.bias.classes(), &facts.sha256)?;
         let before = self.state.overlay.dials.steps();
         self.state.overlay.dials.set_all(bias, outputs);
         self.note_turns(before);
