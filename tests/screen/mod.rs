@@ -125,10 +125,12 @@ impl Screen {
         assert!(status.success(), "xdotool {args:?}");
     }
 
-    /// Clicks with the left button.
+    /// Clicks with the left button, slowly: what happens within one slow frame is taken to be where
+    /// the pointer is at its end.
     pub fn click(&self, (x, y): (i32, i32)) {
         let (x, y) = (x.to_string(), y.to_string());
-        self.xdotool(&["mousemove", &x, &y, "sleep", "0.1", "click", "1"]);
+        self.xdotool(&["mousemove", &x, &y, "sleep", "0.3", "mousedown", "1"]);
+        self.xdotool(&["sleep", "0.3", "mouseup", "1", "sleep", "0.3"]);
     }
 
     /// Drags with the left button in small steps and rests before letting go.

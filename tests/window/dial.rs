@@ -68,7 +68,6 @@ fn with_dials(screen: &Screen) -> Picture {
         is_wide(picture) && chosen(picture) == (true, false)
     });
     screen.click(FIVE);
-    screen.xdotool(&["mousemove", "420", "420"]);
     wait_for(screen, "the analysis is at 5x", |picture| {
         chosen(picture) == (false, true)
     });
