@@ -196,28 +196,56 @@ fn brush(ui: &Ui, area: &PaneArea, response: &Response, state: &AppState) -> Vec
 }
 
 /// `painting`: the first button belongs to the brush.
-fn drags(ui: &Ui, area: &PaneArea, response: &Response, painting: bool) -> Option<CameraMove> {
+fn drags(ui: &Ui, area: &PaneArea, response: &Response, painting: bool) -> Vec<CameraMove> {
     let turning = ui.input(|input| input.modifiers.alt || input.modifiers.shift);
     let held = (response.dragged_by(PointerButton::Primary) && !painting)
         || response.dragged_by(PointerButton::Middle)
         || response.dragged_by(PointerButton::Secondary);
     if held && turning {
-        return turn_by_drag(area, response);
+        return turn_by_drag(area, response).into_iter().collect();
     }
-    if held && response.drag_delta() != egui::Vec2::ZERO {
-        return Some(CameraMove::Drag(area.vector(response.drag_delta())));
+    let ends = response.drag_stopped() && !turning && !painting;
+    let mut moves = Vec::new();
+    let swept = ui.input(|input| swept(input, response));
+    if (held || ends) && swept != egui::Vec2::ZERO {
+        moves.push(CameraMove::Drag(area.vector(swept)));
     }
-    if response.drag_stopped() && !turning && !painting {
+    if ends {
         let (velocity, rest_s) = ui.input(|input| {
             (
                 input.pointer.velocity(),
                 input.pointer.time_since_last_movement(),
             )
         });
-        let thrown = velocity.length() > SLOWEST_THROW && rest_s < LONGEST_REST_BEFORE_THROW_S;
-        return thrown.then(|| CameraMove::Throw(area.vector(velocity)));
+        if velocity.length() > SLOWEST_THROW && rest_s < LONGEST_REST_BEFORE_THROW_S {
+            moves.push(CameraMove::Throw(area.vector(velocity)));
+        }
     }
-    None
+    moves
+}
+
+/// What the pointer swept in this frame with the button down: from where it was pressed, up to where it
+/// was let go. egui's own delta leaves out the way until it is sure of a drag, and that of the frame in
+/// which the button is let go; where frames are slow, that is much of a throw.
+fn swept(input: &egui::InputState, response: &Response) -> egui::Vec2 {
+    let pointer = &input.pointer;
+    let Some(now) = pointer.latest_pos() else {
+        return egui::Vec2::ZERO;
+    };
+    let began = response
+        .drag_started()
+        .then(|| pointer.press_origin())
+        .flatten();
+    let let_go = input.events.iter().rev().find_map(|event| match event {
+        egui::Event::PointerButton {
+            pos,
+            pressed: false,
+            ..
+        } => Some(*pos),
+        _ => None,
+    });
+    let to = let_go.filter(|_| response.drag_stopped()).unwrap_or(now);
+    to - began.unwrap_or(now - pointer.delta())
 }
 
 /// The angle that the pointer swept about the middle of the pane.

@@ -46,6 +46,52 @@ fn a_pinch_zooms_about_the_pointer() {
     assert!((window.um_per_screen_px(FIRST) / um - 1.25).abs() < 1e-6);
 }
 
+/// Few frames, as where the processor draws: the spot that was taken is under the pointer where it was
+/// let go, though most of the way lies in the frames of pressing and letting go.
+#[test]
+fn a_drag_of_few_frames_keeps_the_spot_under_the_pointer() {
+    let mut window = Window::with_made_slide();
+    window.click("40x");
+    let label = window.pane_label(FIRST);
+    let pane = window.harness.get_by_label(&label).rect();
+    let from = pane.center();
+    let spot = |window: &Window, at: egui::Pos2| {
+        let at = at - pane.min;
+        let at = ScreenPoint::new(f64::from(at.x), f64::from(at.y));
+        window.app().state().view(FIRST).unwrap().slide_at(at)
+    };
+    let button = |pos: egui::Pos2, pressed: bool| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    };
+    window.harness.hover_at(from);
+    window.harness.step();
+    let taken = spot(&window, from);
+    let by = |x: f32, y: f32| from + egui::vec2(x, y);
+    window.harness.event(button(from, true));
+    window
+        .harness
+        .event(egui::Event::PointerMoved(by(3.0, 2.0)));
+    window.harness.step();
+    window
+        .harness
+        .event(egui::Event::PointerMoved(by(50.0, -30.0)));
+    window.harness.step();
+    window
+        .harness
+        .event(egui::Event::PointerMoved(by(90.0, -70.0)));
+    window.harness.event(button(by(90.0, -70.0), false));
+    // What comes after is no drag.
+    window
+        .harness
+        .event(egui::Event::PointerMoved(by(95.0, 40.0)));
+    window.harness.step();
+    let off = (spot(&window, by(90.0, -70.0)) - taken).length();
+    assert!(off < 0.01, "the slide is {off} px off the hand");
+}
+
 #[derive(Debug)]
 struct Dropped(PathBuf);
 
