@@ -5,6 +5,8 @@
 mod dials;
 #[path = "ui/gestures.rs"]
 mod gestures;
+#[path = "ui/mask_codes.rs"]
+mod mask_codes;
 mod shared_data;
 #[path = "ui/window.rs"]
 mod window;
