@@ -1,5 +1,7 @@
 //! The panels, used through what a screen reader sees: no window and no graphics.
 
+#[path = "panels/mask_codes.rs"]
+mod mask_codes;
 #[path = "panels/names.rs"]
 mod names;
 #[path = "panels/tuning.rs"]

@@ -5,6 +5,8 @@
 mod dials;
 #[path = "ui/gestures.rs"]
 mod gestures;
+#[path = "ui/mask_codes.rs"]
+mod mask_codes;
 #[path = "ui/same_picture.rs"]
 mod same_picture;
 mod shared_data;

@@ -1,6 +1,7 @@
 //! Masks from elsewhere, whatever the file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::ImportError;
 use super::geojson;
@@ -23,7 +24,9 @@ pub struct MaskFile {
     /// The file's name.
     pub name: String,
     /// Its labels.
-    pub labels: Box<dyn LabelSource>,
+    pub labels: Arc<dyn LabelSource>,
+    /// The label map, where nobody names its classes.
+    pub unnamed: Option<Arc<LabelFile>>,
     /// What a person should know of it.
     pub warnings: Vec<String>,
 }
@@ -48,17 +51,19 @@ pub fn open_mask(
         let warnings = imported.left_out_words().into_iter();
         let warnings = warnings.map(|words| format!("{name}: {words}")).collect();
         return Ok(MaskFile {
-            labels: Box::new(imported.into_labels(path, slide)?),
+            labels: Arc::new(imported.into_labels(path, slide)?),
+            unnamed: None,
             name,
             warnings,
         });
     }
     let table = classes.map(ClassTable::load).transpose()?;
-    let file = LabelFile::open(path, slide, table.as_ref())?;
+    let file = Arc::new(LabelFile::open(path, slide, table.as_ref())?);
     let is_of_another = file.slide_hash().is_some_and(|hash| hash != slide.hash.0);
     let warning = is_of_another.then(|| format!("{name} was made of another slide"));
     Ok(MaskFile {
-        labels: Box::new(file),
+        unnamed: (!file.is_named()).then(|| Arc::clone(&file)),
+        labels: file,
         name,
         warnings: warning.into_iter().collect(),
     })

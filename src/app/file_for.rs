@@ -21,6 +21,8 @@ pub enum FileFor {
     Mask,
     /// What the mask's codes stand for.
     MaskClasses,
+    /// Where to write what a person says that the mask's codes stand for.
+    MaskClassesOut,
     /// Dials to take over.
     DialsIn,
     /// Where to write a preset to, its place in [`super::marks::Marks::presets`].
@@ -85,6 +87,12 @@ impl FileFor {
                 None,
                 "Codes and what they stand for: .csv, .toml, .json.",
             ),
+            Self::MaskClassesOut => of(
+                "Save the mask's classes",
+                Some(("Classes", &["json"])),
+                Some("classes.json"),
+                "A new .json file; with the mask's own name beside it, it is read by itself.",
+            ),
             Self::DialsIn => of(
                 "Open dials",
                 Some(("Dials", &["json"])),
@@ -136,6 +144,7 @@ impl FileFor {
             Self::Weights => Command::Overlay(OverlayCommand::OpenModel(ModelChoice::File(path))),
             Self::Mask => Command::Masks(MaskCommand::Open(path)),
             Self::MaskClasses => Command::Masks(MaskCommand::Classes(path)),
+            Self::MaskClassesOut => Command::Masks(MaskCommand::SaveClasses(path)),
             Self::DialsIn => Command::Marks(MarkCommand::ImportDials(path)),
             Self::DialsOut(preset) => Command::Marks(MarkCommand::ExportDials(preset, path)),
             Self::FieldOut => Command::Export(ExportCommand::Field(path)),

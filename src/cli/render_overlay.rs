@@ -101,7 +101,7 @@ pub struct Overlay {
 /// Where an overlay's pages are from.
 pub enum Pages {
     /// A mask, and what went wrong with it last.
-    File(Box<dyn LabelSource>, Mutex<Option<LabelError>>),
+    File(Arc<dyn LabelSource>, Mutex<Option<LabelError>>),
     /// A map of the engine's.
     Engine(SharedLayers, crate::segment::live::LayerKey),
 }

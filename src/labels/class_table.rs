@@ -5,11 +5,12 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::LabelClass;
+use super::code_table::CodeRow;
 use super::error::LabelError;
 use super::page::{FAILED, NOT_ANALYSED};
 
 /// Codes that a class may have; those from here on mean something else in a page.
-const MOST_CLASSES: usize = FAILED as usize;
+pub(super) const MOST_CLASSES: usize = FAILED as usize;
 
 /// A file of a few hundred classes is far shorter, bytes.
 const MOST_BYTES: u64 = 4 << 20;
@@ -119,6 +120,17 @@ impl ClassTable {
                 .map(|code| (code as u16, Some(code as u8)))
                 .collect(),
         }
+    }
+
+    /// The classes of single codes.
+    pub(super) fn of_codes(rows: &[CodeRow]) -> Result<Self, String> {
+        let row = |row: &CodeRow| Row {
+            name: row.name.trim().to_owned(),
+            codes: Codes::One(row.code),
+            colour: Some(Colour::Rgb(row.rgb)),
+            ignore: row.is_ignored,
+        };
+        Self::from_rows(rows.iter().map(row).collect())
     }
 
     fn from_rows(rows: Vec<Row>) -> Result<Self, String> {

@@ -27,6 +27,10 @@ const FINER_LEVELS: u8 = 2;
 /// Stated scales coarser than this are a printer's or a camera's, µm/px.
 const COARSEST_PLAUSIBLE_MPP: f64 = 20.0;
 
+/// Of a tiled file whose classes nobody names, the coarsest level is looked through for codes where
+/// it has no more px than this.
+const MOST_SURVEYED_PX: u64 = 1 << 24;
+
 /// What this program writes into a label map's description.
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Description {
@@ -52,19 +56,21 @@ pub struct LabelFile {
     raster: Raster,
     classes: Vec<LabelClass>,
     description: Description,
-    codes: Codes,
+    palette: Vec<[u8; 3]>,
+    is_named: bool,
+    codes: Arc<Codes>,
+    /// How often each code is met, as far as that is quickly known.
+    counts: Arc<[u64]>,
+    /// What each code is in a page.
+    to_page: Vec<u8>,
     coarser: Coarser,
 }
 
 enum Codes {
-    /// All px, as in pages, rows from the top.
-    Memory(Vec<u8>),
+    /// All px, rows from the top.
+    Memory(Vec<u16>),
     /// Tiles that are read when asked for; `ours`: with coarser levels by this program.
-    Tiles {
-        file: TiffCodes,
-        to_page: Vec<u8>,
-        ours: bool,
-    },
+    Tiles { file: TiffCodes, ours: bool },
 }
 
 /// What a file holds, before it is known where it lies.
@@ -116,11 +122,8 @@ impl LabelFile {
             description: Description::default(),
             described: None,
         };
-        let table = content.table(path, table, most(&png.codes));
-        let to_page = table.look_up();
-        let codes = png.codes.iter().map(|code| to_page[usize::from(*code)]);
-        let codes = Codes::Memory(codes.collect());
-        Self::placed(path, slide, content, table, codes)
+        let named = content.named(path, table);
+        Self::placed(path, slide, content, named, Codes::Memory(png.codes))
     }
 
     fn open_tiff(
@@ -134,43 +137,87 @@ impl LabelFile {
             let reason = "a map of probabilities; open the label map beside it";
             return Err(LabelError::new(path, reason));
         }
-        if file.is_tiled() {
-            let ours = content.description.is_ours();
-            let table = content.table(path, table, usize::from(FAILED));
-            let to_page = table.look_up();
-            let codes = Codes::Tiles {
+        let codes = match file.is_tiled() {
+            true => Codes::Tiles {
+                ours: content.description.is_ours(),
                 file,
-                to_page,
-                ours,
-            };
-            return Self::placed(path, slide, content, table, codes);
-        }
-        let codes = all_codes(&file, content.size_px)?;
-        let table = content.table(path, table, most(&codes));
-        let to_page = table.look_up();
-        let codes = codes.iter().map(|code| to_page[usize::from(*code)]);
-        Self::placed(path, slide, content, table, Codes::Memory(codes.collect()))
+            },
+            false => Codes::Memory(all_codes(&file, content.size_px)?),
+        };
+        let named = content.named(path, table);
+        Self::placed(path, slide, content, named, codes)
     }
 
     fn placed(
         path: &Path,
         slide: &SlideInfo,
         content: Content,
-        table: ClassTable,
+        named: Option<ClassTable>,
         codes: Codes,
     ) -> Result<Self, LabelError> {
         let raster = place(content.size_px, content.mpp, slide)
             .map_err(|reason| LabelError::new(path, reason))?;
-        let classes = table.classes().to_vec();
-        let ranks = Ranks::by_rarity(&codes.shares(classes.len()));
+        let is_named = named.is_some();
+        let table = named.unwrap_or_else(|| ClassTable::numbered(codes.most(), &content.palette));
+        let counts = codes.counts(is_named);
+        let to_page = table.look_up();
+        let ranks = ranks(&counts, &to_page, table.classes().len());
         Ok(Self {
             path: path.to_owned(),
             raster,
-            classes,
+            classes: table.classes().to_vec(),
             description: content.description,
-            codes,
+            palette: content.palette,
+            is_named,
+            codes: Arc::new(codes),
+            counts,
+            to_page,
             coarser: Coarser::new(raster, ranks),
         })
+    }
+
+    /// The same px with other classes, those of `table`. Nothing is read anew.
+    pub fn with_table(&self, table: &ClassTable) -> Self {
+        let to_page = table.look_up();
+        let ranks = ranks(&self.counts, &to_page, table.classes().len());
+        Self {
+            path: self.path.clone(),
+            raster: self.raster,
+            classes: table.classes().to_vec(),
+            description: self.description.clone(),
+            palette: self.palette.clone(),
+            is_named: self.is_named,
+            codes: Arc::clone(&self.codes),
+            counts: Arc::clone(&self.counts),
+            to_page,
+            coarser: Coarser::new(self.raster, ranks),
+        }
+    }
+
+    /// Whether the pages of both have the same px; both are of one file.
+    pub fn has_pages_of(&self, other: &Self) -> bool {
+        self.to_page == other.to_page
+    }
+
+    /// Whether a table, the file itself or the report beside it named the classes when it was
+    /// opened; else they are numbers.
+    pub fn is_named(&self) -> bool {
+        self.is_named
+    }
+
+    /// The codes that are met, ascending, and whether that is all of them. Of tiled files only the
+    /// coarsest level is known, and nothing where that is large.
+    pub(super) fn codes_met(&self) -> (Vec<u16>, bool) {
+        let met = (0..=u16::MAX)
+            .zip(self.counts.iter())
+            .filter(|(_, count)| **count > 0);
+        let is_all = matches!(*self.codes, Codes::Memory(_));
+        (met.map(|(code, _)| code).collect(), is_all)
+    }
+
+    /// The colours that the file has for its codes, from code 0 on.
+    pub(super) fn palette(&self) -> &[[u8; 3]] {
+        &self.palette
     }
 
     /// Hash of the slide that the map was made of, where the file says so.
@@ -185,10 +232,8 @@ impl LabelFile {
 
     /// The level that a page is made from.
     fn base_level(&self, level: u8) -> u8 {
-        match &self.codes {
-            Codes::Tiles {
-                file, ours: true, ..
-            } => {
+        match &*self.codes {
+            Codes::Tiles { file, ours: true } => {
                 let coarsest = file.sizes_px().len().saturating_sub(1) as u8;
                 level.saturating_sub(FINER_LEVELS).min(coarsest)
             }
@@ -209,20 +254,17 @@ impl LabelFile {
             let places = texels[at..].iter_mut().zip(codes);
             places.for_each(|(texel, code)| *texel = Texel::of(code));
         };
-        match &self.codes {
+        let to_page = |code: &u16| self.to_page[usize::from(*code)];
+        match &*self.codes {
             Codes::Memory(codes) => y.clone().for_each(|row| {
                 let at = row as usize * size_px.0 as usize;
                 let run = &codes[at + x.start as usize..at + x.end as usize];
-                put(x.start, row, &mut run.iter().copied());
+                put(x.start, row, &mut run.iter().map(to_page));
             }),
-            Codes::Tiles { file, to_page, .. } => {
+            Codes::Tiles { file, .. } => {
                 file.read(id.level.into(), &x, &y, &mut |piece| {
                     for (row, left, run) in piece.within(&x, &y) {
-                        put(
-                            left,
-                            row,
-                            &mut run.iter().map(|code| to_page[usize::from(*code)]),
-                        );
+                        put(left, row, &mut run.iter().map(to_page));
                     }
                 })?;
             }
@@ -265,45 +307,58 @@ impl Content {
         }
     }
 
-    /// The classes; `count`: as many as there are if nobody names them.
-    fn table(&self, path: &Path, given: Option<&ClassTable>, count: usize) -> ClassTable {
+    /// The classes, where anybody names them.
+    fn named(&self, path: &Path, given: Option<&ClassTable>) -> Option<ClassTable> {
         let named = given.cloned().or_else(|| self.described.clone());
-        named
-            .or_else(|| ClassTable::load(&path.with_extension("json")).ok())
-            .unwrap_or_else(|| ClassTable::numbered(count, &self.palette))
+        named.or_else(|| ClassTable::load(&path.with_extension("json")).ok())
     }
 }
 
 impl Codes {
-    /// How often each of `classes` is met, as far as that is quickly known.
-    fn shares(&self, classes: usize) -> Vec<f64> {
-        let mut shares = vec![0.0; classes];
-        let mut count = |code: u8| {
-            if let Some(share) = shares.get_mut(usize::from(code)) {
-                *share += 1.0;
-            }
+    /// How many classes there are if nobody names them.
+    fn most(&self) -> usize {
+        match self {
+            Self::Memory(codes) => most(codes),
+            Self::Tiles { .. } => usize::from(FAILED),
+        }
+    }
+
+    /// How often each 16-bit code is met, as far as that is quickly known; of tiles by the coarsest
+    /// level. `is_named`: only the order of rarity hangs on it.
+    fn counts(&self, is_named: bool) -> Arc<[u64]> {
+        let mut counts = vec![0; usize::from(u16::MAX) + 1];
+        let mut count = |codes: &[u16]| {
+            codes
+                .iter()
+                .for_each(|code| counts[usize::from(*code)] += 1);
         };
         match self {
-            Self::Memory(codes) => codes.iter().for_each(|code| count(*code)),
-            Self::Tiles {
-                file,
-                to_page,
-                ours: true,
-            } => {
+            Self::Memory(codes) => count(codes),
+            Self::Tiles { file, ours } => {
                 let sizes = file.sizes_px();
                 let level = sizes.len().saturating_sub(1);
                 let (width, height) = sizes.last().copied().unwrap_or_default();
-                let mut take = |piece: Piece| {
-                    let codes = piece.codes.iter();
-                    codes.for_each(|code| count(to_page[usize::from(*code)]));
-                };
-                // Only the order of rarity hangs on it.
-                let _ = file.read(level, &(0..width), &(0..height), &mut take);
+                let is_small = u64::from(width) * u64::from(height) <= MOST_SURVEYED_PX;
+                if *ours || !is_named && is_small {
+                    let mut take = |piece: Piece| count(&piece.codes);
+                    // A torn tile is told when it is looked at.
+                    let _ = file.read(level, &(0..width), &(0..height), &mut take);
+                }
             }
-            Self::Tiles { .. } => {}
         }
-        shares
+        counts.into()
     }
+}
+
+/// Which of so many classes are rarer, by how often codes are met and what they are in a page.
+fn ranks(counts: &[u64], to_page: &[u8], classes: usize) -> Ranks {
+    let mut shares = vec![0.0; classes];
+    for (count, code) in counts.iter().zip(to_page) {
+        if let Some(share) = shares.get_mut(usize::from(*code)) {
+            *share += *count as f64;
+        }
+    }
+    Ranks::by_rarity(&shares)
 }
 
 /// The codes of a picture in strips, within the limit of px.

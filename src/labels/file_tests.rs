@@ -18,7 +18,7 @@ fn phantom() -> PhantomSource {
     PhantomSource::new(spec).unwrap()
 }
 
-fn slide(size_px: (u64, u64), mpp: Option<f64>) -> SlideInfo {
+pub(super) fn slide(size_px: (u64, u64), mpp: Option<f64>) -> SlideInfo {
     let mut info = phantom().info().clone();
     info.levels[0].size_px = size_px;
     info.mpp = mpp.and_then(Mpp::square);

@@ -5,6 +5,7 @@
 
 mod class_table;
 mod code_as_grey;
+mod code_table;
 mod error;
 mod file;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod source;
 mod tiff_codes;
 
 pub use class_table::{ClassTable, default_rgb};
+pub use code_table::{CodeRow, CodeTable};
 pub use error::LabelError;
 pub use file::LabelFile;
 pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Resident, Texel, UNKNOWN, is_class};

@@ -45,7 +45,7 @@ fn reached(harness: &Harness<'_, Window>) -> (usize, Vec<String>) {
     (count, nameless)
 }
 
-fn assert_named(what: &str, window: Window) {
+pub(crate) fn assert_named(what: &str, window: Window) {
     let harness = harness(1250.0, window);
     let (count, nameless) = reached(&harness);
     assert!(count > 10, "{what}: only {count} widgets");

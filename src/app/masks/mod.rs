@@ -1,10 +1,12 @@
 //! Masks from elsewhere over an open slide, and pictures of before: what an overlay is held against.
 
+mod codes;
 mod frozen;
 mod pages;
 mod swipe;
 mod work;
 
+pub use codes::{CodeEdit, UnnamedCodes};
 pub use frozen::FrozenLayer;
 pub use pages::MaskPages;
 pub use swipe::show as show_swipe;
@@ -22,6 +24,10 @@ pub enum MaskCommand {
     Open(PathBuf),
     /// Name the codes of the open mask by a file.
     Classes(PathBuf),
+    /// Say what a code of the open mask stands for, which no file names.
+    Code(CodeEdit),
+    /// Write what was said of the open mask's codes to a `.json` file.
+    SaveClasses(PathBuf),
     /// Give the mask up.
     Close,
     /// Draw something else.
@@ -68,6 +74,8 @@ pub struct OpenMask {
     pub pages: Arc<MaskPages>,
     /// The model's classes, then those that only the mask has.
     pub classes: Vec<LabelClass>,
+    /// What a person says of its codes, where no file names them.
+    pub unnamed: Option<UnnamedCodes>,
 }
 
 /// Masks, and what is kept of before.

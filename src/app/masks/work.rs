@@ -4,15 +4,26 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{FrozenLayer, MaskCommand, MaskPages, OpenMask, Shown, SwipeWith, joined};
+use super::{
+    FrozenLayer, MaskCommand, MaskPages, OpenMask, Shown, SwipeWith, UnnamedCodes, joined,
+};
 use crate::annotate::MaskFile;
 use crate::app::App;
 use crate::app::overlay::DrawnLayer;
 use crate::app::review::ReviewOf;
 use crate::app::state::PaneIndex;
 use crate::gpu::overlay;
-use crate::labels::LabelClass;
+use crate::labels::{LabelClass, LabelSource};
 use crate::slide::SlideHash;
+
+/// A mask that was read, before its classes are matched with the model's.
+struct ReadMask {
+    slide: SlideHash,
+    path: PathBuf,
+    name: String,
+    labels: Arc<dyn LabelSource>,
+    unnamed: Option<UnnamedCodes>,
+}
 
 impl App {
     /// Carries out one of these commands.
@@ -24,6 +35,8 @@ impl App {
                     self.open_mask(path, Some(classes));
                 }
             }
+            MaskCommand::Code(edit) => self.edit_code(edit),
+            MaskCommand::SaveClasses(path) => self.save_codes(path),
             MaskCommand::Close => self.close_mask(),
             MaskCommand::Show(shown) => self.state.masks.shown = shown,
             MaskCommand::Keep => self.keep_overlay(),
@@ -61,20 +74,28 @@ impl App {
         if !file.warnings.is_empty() {
             self.tell(file.warnings.join("\n"), false);
         }
-        let labels = Arc::from(file.labels);
-        self.join_mask(slide, path.to_owned(), file.name, labels);
+        let unnamed = file.unnamed.as_deref().and_then(UnnamedCodes::of);
+        let numbered = unnamed.as_ref().map(|codes| Arc::clone(&codes.file) as _);
+        self.join_mask(ReadMask {
+            slide,
+            path: path.to_owned(),
+            name: file.name,
+            labels: numbered.unwrap_or(file.labels),
+            unnamed,
+        });
         self.state.masks.shown = Shown::Mask;
         self.state.overlay.shown = true;
     }
 
     /// Has the mask's classes be those of the model where they are called the same.
-    fn join_mask(
-        &mut self,
-        slide: SlideHash,
-        path: PathBuf,
-        name: String,
-        labels: Arc<dyn crate::labels::LabelSource>,
-    ) {
+    fn join_mask(&mut self, mask: ReadMask) {
+        let ReadMask {
+            slide,
+            path,
+            name,
+            labels,
+            unnamed,
+        } = mask;
         let model = self.state.overlay.model_classes();
         let (classes, recode) = joined(&model, labels.classes());
         let ctx = self.ctx.clone();
@@ -90,6 +111,7 @@ impl App {
                     labels,
                     pages: Arc::new(pages),
                     classes,
+                    unnamed,
                 });
             }
             Err(error) => self.tell(format!("The mask can't be read: {error}"), true),
@@ -99,14 +121,25 @@ impl App {
     /// The model changed: the mask's classes are matched anew.
     pub(in crate::app) fn rejoin_mask(&mut self) {
         self.state.masks.kept.clear();
+        self.rejoin_open_mask();
+    }
+
+    /// The model or the mask has other classes: they are matched anew.
+    pub(super) fn rejoin_open_mask(&mut self) {
         if let Some(mask) = self.state.masks.open.take() {
             self.drop_layer(mask.pages.key());
-            self.join_mask(mask.slide, mask.path, mask.name, mask.labels);
+            self.join_mask(ReadMask {
+                slide: mask.slide,
+                path: mask.path,
+                name: mask.name,
+                labels: mask.labels,
+                unnamed: mask.unnamed,
+            });
         }
     }
 
     /// Classes that only the mask has come after the model's, in the mask's colours.
-    fn extend_palette(&mut self, classes: &[LabelClass], of_model: usize) {
+    pub(super) fn extend_palette(&mut self, classes: &[LabelClass], of_model: usize) {
         let palette = &mut self.state.overlay.style.palette;
         palette.truncate(of_model);
         let own = classes.iter().skip(palette.len());
@@ -179,11 +212,16 @@ impl App {
         })
     }
 
-    /// Draws where the maps of a review differ.
-    pub(in crate::app) fn draw_difference(&mut self) {
+    /// Draws no longer where maps differ.
+    pub(super) fn drop_difference(&mut self) {
         if let Some(gone) = self.state.masks.difference.take() {
             self.drop_layer(gone.key);
         }
+    }
+
+    /// Draws where the maps of a review differ.
+    pub(in crate::app) fn draw_difference(&mut self) {
+        self.drop_difference();
         let Some(found) = self.state.review.found().cloned() else {
             return;
         };

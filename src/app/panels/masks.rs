@@ -3,11 +3,13 @@
 use egui::{RichText, Ui};
 
 use super::icons::{self, Icon};
+use super::mask_codes;
 use super::widgets::{choice, cut, fixed_width_label};
 use crate::app::command::Command;
 use crate::app::file_for::FileFor;
 use crate::app::masks::{MaskCommand, Shown, SwipeWith};
 use crate::app::state::AppState;
+use crate::labels::CodeTable;
 
 /// Width of the names of settings, points.
 const NAME_WIDTH: f32 = 76.0;
@@ -18,6 +20,7 @@ const FIRST_SWIPE: f32 = 0.5;
 /// Draws the part of the model's section that is about masks.
 pub fn show(ui: &mut Ui, state: &AppState, out: &mut Vec<Command>) {
     mask(ui, state, out);
+    mask_codes::show(ui, state, out);
     drawn(ui, state, out);
     swipe(ui, state, out);
     only_of_mask(ui, state);
@@ -142,7 +145,14 @@ fn only_of_mask(ui: &mut Ui, state: &AppState) {
         return;
     };
     let of_model = state.overlay.model_classes().len();
-    for class in mask.classes.iter().skip(of_model) {
+    // Of a tiled file the codes that were not found are no part of it, as far as is known.
+    let is_listed = |name: &str| {
+        let typed = mask.unnamed.as_ref().map(|codes| &codes.typed);
+        let is_typed = |typed: &CodeTable| typed.rows().iter().any(|row| row.name.trim() == name);
+        typed.is_none_or(|typed| typed.is_all() || is_typed(typed))
+    };
+    let of_mask = mask.classes.iter().skip(of_model);
+    for class in of_mask.filter(|class| is_listed(&class.name)) {
         ui.horizontal(|ui| {
             let [r, g, b] = class.rgb;
             let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 14.0), egui::Sense::hover());

@@ -14,6 +14,7 @@ mod go_to;
 mod icons;
 mod keys_help;
 mod log;
+mod mask_codes;
 mod masks;
 mod metadata;
 mod model;
