@@ -288,7 +288,7 @@ fn a_decoder_is_trained_and_judged() {
     fails(&train("a", &["--mode", "none"]), &["--resume"]);
     fails(
         &train("b", &["--mode", "difficulty"]),
-        &["Dice of a first model"],
+        &["dfa.toml", "[first_dice]", "a first model"],
     );
     let judge = |mpp: &str| {
         let args = [
@@ -526,9 +526,15 @@ fn devices_embed_and_learn_alike() {
     assert!(apart < 1e-3, "decoder: {apart}");
     let gradient = |device: &Device| bias_gradient(&device.clone().autodiff());
     let (on_cpu, on_wgpu) = (gradient(&Device::flex()), gradient(&wgpu));
-    assert!(on_cpu.iter().any(|value| value.abs() > 1e-2), "{on_cpu:?}");
+    let size = on_cpu
+        .iter()
+        .fold(0.0_f32, |most, value| most.max(value.abs()));
     let apart = furthest(&on_cpu, &on_wgpu);
-    assert!(apart < 1e-3, "gradient of b: {apart}");
+    // Of a sum over all logits, so in parts of its size.
+    assert!(
+        size > 1e-2 && apart < 1e-3 * size,
+        "gradient of b: {apart} apart, of {size}"
+    );
 
     let mut config: MadConfig = toml::from_str("seed = 2\nsteps = 10").unwrap();
     config.encoder = parfocal::learn::mad::config::EncoderChoice::Shape(little());
