@@ -63,15 +63,17 @@ fn share(px: &[[u8; 3]], rgb: [u8; 3]) -> f64 {
     px.iter().filter(|px| **px == rgb).count() as f64 / px.len() as f64
 }
 
+/// Dials in `dials.json` with which every px is necrosis.
+fn with_dials(folder: &Path) {
+    let dials = preset(&CLASSES, &breast_sha256(), ALL_NECROSIS);
+    write(folder, "dials.json", &dials);
+}
+
 #[test]
 fn the_dials_of_a_preset_are_those_of_the_picture() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    write(
-        at,
-        "dials.json",
-        &preset(&CLASSES, &breast_sha256(), ALL_NECROSIS),
-    );
+    with_dials(at);
     succeeds(&render(at, "learned.png", true, &["--pin", "5"]));
     let dials = ["--pin", "5", "--dials", "dials.json"];
     succeeds(&render(at, "turned.png", true, &dials));
@@ -97,11 +99,7 @@ fn the_dials_of_a_preset_are_those_of_the_picture() {
 fn heat_maps_show_what_they_are_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    write(
-        at,
-        "dials.json",
-        &preset(&CLASSES, &breast_sha256(), ALL_NECROSIS),
-    );
+    with_dials(at);
     let shown = |show: &str| {
         let more = ["--pin", "5", "--dials", "dials.json", "--show", show];
         succeeds(&render(at, "heat.png", true, &more));
@@ -132,11 +130,7 @@ fn heat_maps_show_what_they_are_asked_for() {
 fn agreement_colours_what_two_magnifications_differ_in() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    write(
-        at,
-        "dials.json",
-        &preset(&CLASSES, &breast_sha256(), ALL_NECROSIS),
-    );
+    with_dials(at);
     let show = ["--show", "agreement"];
     succeeds(&render(at, "bare.png", false, &[]));
     succeeds(&render(at, "differ.png", true, &show));

@@ -64,9 +64,17 @@ fn range(figure: Option<&Figure>) -> String {
     let mut values = figure.values.clone();
     values.sort_by(f64::total_cmp);
     let one = |n: usize| number(values.get(n).copied(), 0);
+    let middle = values.len() / 2;
+    // Of an even number, the mean of the two in the middle.
+    let other = if values.len() % 2 == 0 {
+        middle - 1
+    } else {
+        middle
+    };
+    let median = values.get(middle).zip(values.get(other));
     format!(
         "{} ({}–{})",
-        one(values.len() / 2),
+        number(median.map(|(a, b)| f64::midpoint(*a, *b)), 0),
         one(0),
         one(values.len() - 1)
     )

@@ -31,7 +31,7 @@ pub struct TraceRow {
     pub attention: f64,
     /// The same of the tokens of which the class covers at least half; none where there is none.
     pub attention_on: Option<f64>,
-    /// The same of all other tokens.
+    /// The same of the other tokens of which at least half has a class.
     pub attention_off: Option<f64>,
     /// ∂L/∂b of the class there, see [`Trainer::bias_gradient`]: descent raises b where it is below 0.
     pub gradient: f64,
@@ -125,16 +125,20 @@ impl<'a> Trace<'a> {
     }
 }
 
-/// Attention on a class, summed over tokens on it and over others; and how many those were.
+/// Attention on a class, summed over tokens on it, over others, and over those that are mostly
+/// unlabelled, as in a tile's rim; and how many those were.
 #[derive(Debug, Clone, Copy, Default)]
 struct Attended {
     on: (f64, u64),
     off: (f64, u64),
+    unlabelled: (f64, u64),
 }
 
 impl Attended {
     fn all(&self) -> f64 {
-        (self.on.0 + self.off.0) / (self.on.1 + self.off.1).max(1) as f64
+        let parts = [self.on, self.off, self.unlabelled];
+        let sum: f64 = parts.iter().map(|part| part.0).sum();
+        sum / parts.iter().map(|part| part.1).sum::<u64>().max(1) as f64
     }
 
     fn on(&self) -> Option<f64> {
@@ -166,11 +170,14 @@ fn attend(
     let rows = weights.chunks_exact(classes).enumerate();
     for (row, weights) in rows {
         let (tile, token) = (row / tokens, row % tokens);
+        let share = |class: usize| shares[(tile * classes + class) * tokens + token];
+        let is_labelled = (0..classes).map(share).sum::<f32>() >= 0.5;
         for (class, weight) in weights.iter().enumerate() {
-            let covers = shares[(tile * classes + class) * tokens + token];
-            let sum = match covers >= 0.5 {
-                true => &mut sums[class].on,
-                false => &mut sums[class].off,
+            let covers = share(class);
+            let sum = match (covers >= 0.5, is_labelled) {
+                (true, _) => &mut sums[class].on,
+                (false, true) => &mut sums[class].off,
+                (false, false) => &mut sums[class].unlabelled,
             };
             *sum = (sum.0 + f64::from(*weight), sum.1 + 1);
         }
