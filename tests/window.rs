@@ -53,6 +53,20 @@ fn a_slide_opens_zooms_follows_the_hand_and_fits_again() {
         "the picture is off the hand: {followed} grey levels ({stayed} unmoved)"
     );
 
+    // Let go in motion, it goes on the way it went, and then rests.
+    let by = 90;
+    screen.throw(MIDDLE, (-by, 0));
+    let thrown = screen.settled("the throw moves", |picture| {
+        picture.difference(&dragged, MIDDLE, (-by, 0)) > 4.0
+    });
+    let off = |by: &i32| thrown.difference(&dragged, MIDDLE, (-by, 0));
+    let went = (0..=400).min_by(|a, b| off(a).total_cmp(&off(b))).unwrap();
+    assert!(
+        off(&went) < 2.0 && went > by * 5 / 4,
+        "thrown by {by} px, the picture went {went} px ({} grey levels off)",
+        off(&went)
+    );
+
     screen.xdotool(&["key", "0"]);
     screen.settled("the whole slide is back", |picture| {
         picture.difference(&whole, MIDDLE, (0, 0)) < 1.0

@@ -21,6 +21,7 @@ pub mod similar;
 pub mod state;
 pub mod storage;
 pub mod theme;
+pub mod throw;
 pub mod undo_order;
 
 mod apply;

@@ -14,15 +14,10 @@ use super::marks::{MarkCommand, is_in_hand};
 use super::similar::SimilarCommand;
 use super::state::{AppState, PaneIndex};
 use super::theme;
+use super::throw::HandTrail;
 
 /// Wheel travel that doubles the magnification, points.
 const SCROLL_PER_DOUBLING: f64 = 160.0;
-
-/// A pointer that rested this long before it let go does not throw, seconds.
-const LONGEST_REST_BEFORE_THROW_S: f32 = 0.08;
-
-/// Slower than this the pointer does not throw, points per second.
-const SLOWEST_THROW: f32 = 80.0;
 
 /// Colour of the frame that shows the other view's field.
 const FIELD_FRAME: Color32 = Color32::from_rgb(20, 110, 230);
@@ -210,18 +205,38 @@ fn drags(ui: &Ui, area: &PaneArea, response: &Response, painting: bool) -> Vec<C
     if (held || ends) && swept != egui::Vec2::ZERO {
         moves.push(CameraMove::Drag(area.vector(swept)));
     }
+    let thrown = thrown(ui, response);
     if ends {
-        let (velocity, rest_s) = ui.input(|input| {
-            (
-                input.pointer.velocity(),
-                input.pointer.time_since_last_movement(),
-            )
-        });
-        if velocity.length() > SLOWEST_THROW && rest_s < LONGEST_REST_BEFORE_THROW_S {
-            moves.push(CameraMove::Throw(area.vector(velocity)));
-        }
+        moves.extend(thrown.map(|velocity| CameraMove::Throw(area.vector(velocity))));
     }
     moves
+}
+
+/// Follows the hand from frame to frame while it holds the pane; the velocity at which it lets go, points
+/// per second.
+fn thrown(ui: &Ui, response: &Response) -> Option<egui::Vec2> {
+    if response.is_pointer_button_down_on() {
+        // A hand that rests makes no events: without frames, nobody would see that it does.
+        ui.ctx().request_repaint();
+    } else if !response.drag_stopped() {
+        ui.data_mut(|data| data.remove::<HandTrail>(response.id));
+        return None;
+    }
+    let (time_s, at) = ui.input(|input| {
+        let ended = let_go(input).filter(|_| response.drag_stopped());
+        (input.time, ended.or(input.pointer.latest_pos()))
+    });
+    ui.data_mut(|data| {
+        let mut trail: HandTrail = data.remove_temp(response.id).unwrap_or_default();
+        if let Some(at) = at {
+            trail.follow(time_s, at);
+        }
+        let throw = trail.throw();
+        if !response.drag_stopped() {
+            data.insert_temp(response.id, trail);
+        }
+        throw
+    })
 }
 
 /// What the pointer swept in this frame with the button down: from where it was pressed, up to where it
@@ -236,16 +251,22 @@ fn swept(input: &egui::InputState, response: &Response) -> egui::Vec2 {
         .drag_started()
         .then(|| pointer.press_origin())
         .flatten();
-    let let_go = input.events.iter().rev().find_map(|event| match event {
+    let to = let_go(input)
+        .filter(|_| response.drag_stopped())
+        .unwrap_or(now);
+    to - began.unwrap_or(now - pointer.delta())
+}
+
+/// Where a button was let go in this frame, points.
+fn let_go(input: &egui::InputState) -> Option<egui::Pos2> {
+    input.events.iter().rev().find_map(|event| match event {
         egui::Event::PointerButton {
             pos,
             pressed: false,
             ..
         } => Some(*pos),
         _ => None,
-    });
-    let to = let_go.filter(|_| response.drag_stopped()).unwrap_or(now);
-    to - began.unwrap_or(now - pointer.delta())
+    })
 }
 
 /// The angle that the pointer swept about the middle of the pane.

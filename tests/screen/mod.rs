@@ -133,27 +133,33 @@ impl Screen {
         self.xdotool(&["sleep", "0.3", "mouseup", "1", "sleep", "0.3"]);
     }
 
-    /// Drags with the left button in small steps and rests before letting go.
+    /// Drags with the left button in small steps and rests before letting go: long enough for frames of
+    /// half a second.
     pub fn drag(&self, from: (i32, i32), by: (i32, i32)) {
+        self.move_held(from, by, "1.2");
+    }
+
+    /// The same, let go in motion.
+    pub fn throw(&self, from: (i32, i32), by: (i32, i32)) {
+        self.move_held(from, by, "0");
+    }
+
+    fn move_held(&self, from: (i32, i32), by: (i32, i32), rest_s: &str) {
         const PARTS: i32 = 10;
-        self.xdotool(&[
-            "mousemove",
-            &from.0.to_string(),
-            &from.1.to_string(),
-            "mousedown",
-            "1",
-        ]);
-        for part in 1..=PARTS {
+        let place = |part: i32| {
             let to = (from.0 + by.0 * part / PARTS, from.1 + by.1 * part / PARTS);
-            self.xdotool(&[
-                "mousemove",
-                &to.0.to_string(),
-                &to.1.to_string(),
-                "sleep",
-                "0.05",
-            ]);
+            ["mousemove".to_owned(), to.0.to_string(), to.1.to_string()]
+        };
+        let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        let mut steps = place(0).to_vec();
+        steps.extend(words("mousedown 1"));
+        for part in 1..=PARTS {
+            steps.extend(words("sleep 0.05"));
+            steps.extend(place(part));
         }
-        self.xdotool(&["sleep", "0.5", "mouseup", "1"]);
+        steps.extend(words(&format!("sleep {rest_s} mouseup 1")));
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+        self.xdotool(&steps);
     }
 
     /// The picture once it is as wanted and has stopped changing.

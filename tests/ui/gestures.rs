@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use egui_kittest::kittest::Queryable as _;
 use parfocal::app::settings::Theme;
-use parfocal::geometry::ScreenPoint;
+use parfocal::geometry::{ScreenPoint, SlideVector};
 
 use crate::window::Window;
 use crate::{FIRST, shared_data};
@@ -46,8 +46,8 @@ fn a_pinch_zooms_about_the_pointer() {
     assert!((window.um_per_screen_px(FIRST) / um - 1.25).abs() < 1e-6);
 }
 
-/// Few frames, as where the processor draws: the spot that was taken is under the pointer where it was
-/// let go, though most of the way lies in the frames of pressing and letting go.
+/// Few frames, as where the processor draws, and too slow for a throw: the spot that was taken is under
+/// the pointer where it was let go, though most of the way lies in the frames of pressing and letting go.
 #[test]
 fn a_drag_of_few_frames_keeps_the_spot_under_the_pointer() {
     let mut window = Window::with_made_slide();
@@ -60,36 +60,86 @@ fn a_drag_of_few_frames_keeps_the_spot_under_the_pointer() {
         let at = ScreenPoint::new(f64::from(at.x), f64::from(at.y));
         window.app().state().view(FIRST).unwrap().slide_at(at)
     };
-    let button = |pos: egui::Pos2, pressed: bool| egui::Event::PointerButton {
-        pos,
-        button: egui::PointerButton::Primary,
-        pressed,
-        modifiers: egui::Modifiers::NONE,
-    };
     window.harness.hover_at(from);
     window.harness.step();
     let taken = spot(&window, from);
     let by = |x: f32, y: f32| from + egui::vec2(x, y);
-    window.harness.event(button(from, true));
+    window.harness.event(left_button(from, true));
     window
         .harness
         .event(egui::Event::PointerMoved(by(3.0, 2.0)));
     window.harness.step();
     window
         .harness
-        .event(egui::Event::PointerMoved(by(50.0, -30.0)));
+        .event(egui::Event::PointerMoved(by(9.0, -5.0)));
     window.harness.step();
-    window
-        .harness
-        .event(egui::Event::PointerMoved(by(90.0, -70.0)));
-    window.harness.event(button(by(90.0, -70.0), false));
-    // What comes after is no drag.
-    window
-        .harness
-        .event(egui::Event::PointerMoved(by(95.0, 40.0)));
+    // In one frame; what comes after is no drag.
+    let last = [
+        egui::Event::PointerMoved(by(14.0, -10.0)),
+        left_button(by(14.0, -10.0), false),
+        egui::Event::PointerMoved(by(19.0, 40.0)),
+    ];
+    window.harness.input_mut().events.extend(last);
     window.harness.step();
-    let off = (spot(&window, by(90.0, -70.0)) - taken).length();
+    let off = (spot(&window, by(14.0, -10.0)) - taken).length();
     assert!(off < 0.01, "the slide is {off} px off the hand");
+}
+
+fn left_button(pos: egui::Pos2, pressed: bool) -> egui::Event {
+    egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: egui::Modifiers::NONE,
+    }
+}
+
+/// At four frames a second: what was let go in motion goes on the way it went and comes to rest; what
+/// rested before stays where it was let go.
+#[test]
+fn a_slide_let_go_in_motion_glides_on_and_one_that_rested_stays() {
+    for rests in [0, 3] {
+        let mut window = Window::with_made_slide();
+        window.click("40x");
+        let label = window.pane_label(FIRST);
+        let from = window.harness.get_by_label(&label).rect().center();
+        let centre = |window: &Window| window.app().state().view(FIRST).unwrap().center;
+        let start = centre(&window);
+        window.harness.hover_at(from);
+        window.harness.step();
+        window.harness.event(left_button(from, true));
+        window.harness.step();
+        let by = |steps: f32| from + egui::vec2(-70.0 * steps, 0.0);
+        let together = |window: &mut Window, events: &[egui::Event]| {
+            window.harness.input_mut().events.extend_from_slice(events);
+            window.harness.step();
+        };
+        let moved = |steps: f32| egui::Event::PointerMoved(by(steps));
+        together(&mut window, &[moved(1.0)]);
+        together(&mut window, &[moved(2.0)]);
+        let let_go = left_button(by(3.0), false);
+        if rests == 0 {
+            together(&mut window, &[moved(3.0), let_go]);
+        } else {
+            together(&mut window, &[moved(3.0)]);
+            for _ in 0..rests {
+                together(&mut window, &[]);
+            }
+            together(&mut window, &[let_go]);
+        }
+        window.until("the glide is over", |window| {
+            let camera = window.app().state().pane(FIRST).camera.as_ref();
+            camera.is_some_and(|camera| camera.velocity.length() == 0.0)
+        });
+        let on = centre(&window) - start - SlideVector::new(210.0, 0.0);
+        assert!(on.y.abs() < 1e-6, "{on:?}");
+        if rests == 0 {
+            // 280 px a second, and 0.28 s of it.
+            assert!((65.0..85.0).contains(&on.x), "glided by {} px", on.x);
+        } else {
+            assert!(on.x.abs() < 0.01, "glided by {} px", on.x);
+        }
+    }
 }
 
 #[derive(Debug)]
