@@ -70,7 +70,7 @@ pub struct SegmentArgs {
     /// Replace files that are there.
     #[arg(long)]
     overwrite: bool,
-    /// Gaps in tissue of up to twice this are analysed too, µm: fat cells, lumens.
+    /// Gaps in tissue that no disc of this radius fits into are analysed too, µm: fat cells, lumens.
     #[arg(long, default_value_t = 48.0, value_name = "UM", value_parser = parse::not_negative)]
     fill_um: f64,
     /// Part of a tile's side that it shares with its neighbour, 0 to 0.5, all of it blended: less is

@@ -85,7 +85,7 @@ pub struct Report {
     pub size_px: (u32, u32),
     /// The tiles.
     pub grid: GridReport,
-    /// Gaps in tissue of up to twice this were filled, µm.
+    /// Gaps in tissue that no disc of this radius fits into were filled, µm.
     pub fill_um: f64,
     /// Whether all px beside tissue were left out.
     pub only_near_tissue: bool,

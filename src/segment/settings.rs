@@ -20,7 +20,7 @@ pub const PROGRAM: &str = concat!("parfocal ", env!("CARGO_PKG_VERSION"));
 pub struct Settings {
     /// How the slide is cut.
     pub grid: GridSpec,
-    /// Gaps in tissue of up to twice this are filled, µm along both axes; see [`super::TissueMap`].
+    /// Gaps in tissue that no disc of this radius fits into are filled, µm; see [`super::TissueMap`].
     pub fill_um: f64,
     /// Whether px beside tissue are left out although their tile was run. With it
     /// the result does not depend on where tile borders fall; without it, models that know glass
