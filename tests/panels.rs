@@ -126,6 +126,7 @@ fn window(mpp: Option<f64>, shown: &[Panel]) -> Window {
         shown: HashSet::from_iter(shown.iter().copied()),
         associated_revealed: false,
         notice: None,
+        dropped: None,
         writing: Vec::new(),
         loader: LoaderStatus::default(),
         adapter: None,

@@ -66,6 +66,7 @@ impl App {
             }
             Command::Undo => self.undo(),
             Command::Redo => self.redo(),
+            Command::WhatIsDropped(path) => self.state.dropped = path,
             Command::DismissNotice => self.state.notice = None,
         }
     }

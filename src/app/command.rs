@@ -141,6 +141,8 @@ pub enum Command {
     Undo,
     /// Do again what was taken back.
     Redo,
+    /// Ask what a dropped picture is, or no longer (`None`).
+    WhatIsDropped(Option<PathBuf>),
     /// Dismiss the notice on top of the view.
     DismissNotice,
 }

@@ -137,6 +137,13 @@ impl FileFor {
         }
     }
 
+    /// Whether a file is a picture that may be a mask as well as a slide, by its ending.
+    pub fn may_be_mask(path: &Path) -> bool {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        let endings = ["tif", "tiff", "png"];
+        ending.is_some_and(|ending| endings.iter().any(|of| ending.eq_ignore_ascii_case(of)))
+    }
+
     /// What is done with the file.
     pub fn command(self, path: PathBuf) -> Command {
         match self {

@@ -67,9 +67,14 @@ impl App {
     }
 
     /// Slides dropped on the window go to the active pane, a second one beside it; a model is
-    /// opened, dials are read.
+    /// opened, dials are read. Of one picture dropped on a slide, nobody knows but who dropped it.
     fn dropped_files(&self) -> Vec<Command> {
         let dropped = self.ctx.input(|input| input.raw.dropped_files.clone());
+        if let ([file], Some(_)) = (dropped.as_slice(), &self.state.active_pane().slide)
+            && FileFor::may_be_mask(file.path())
+        {
+            return vec![Command::WhatIsDropped(Some(file.path().to_path_buf()))];
+        }
         let mut panes = [self.state.active, self.state.active.other()].into_iter();
         let paths = dropped.into_iter().map(|file| file.path().to_path_buf());
         let mut command = |path: PathBuf| match FileFor::dropped(&path) {

@@ -135,6 +135,7 @@ impl App {
             shown,
             associated_revealed: false,
             notice,
+            dropped: None,
             writing: Vec::new(),
             loader: LoaderStatus::default(),
             adapter: None,

@@ -149,6 +149,8 @@ pub struct AppState {
     pub associated_revealed: bool,
     /// What a person should know now.
     pub notice: Option<Notice>,
+    /// A picture that was dropped, until it is said what it is.
+    pub dropped: Option<PathBuf>,
     /// Files that are being written.
     pub writing: Vec<Arc<Writing>>,
     /// How far the readers are.

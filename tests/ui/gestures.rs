@@ -171,6 +171,46 @@ fn a_file_that_is_dropped_on_the_window_opens() {
     assert_eq!(opened.unwrap().opened_as, path);
 }
 
+/// A picture may be a slide as well as a mask: who drops it on a slide is asked, and may leave it.
+#[test]
+fn a_picture_that_is_dropped_on_a_slide_is_what_one_says_that_it_is() {
+    let mut window = Window::with_made_slide();
+    let slide = |window: &Window| {
+        let slide = window.app().state().pane(FIRST).slide.as_ref();
+        slide.unwrap().opened_as.clone()
+    };
+    let made = slide(&window);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.png");
+    let size = (2048, 1536);
+    let labels = image::GrayImage::from_fn(size.0, size.1, |x, _| image::Luma([(x / 700) as u8]));
+    labels.save(&path).unwrap();
+    let drop = |window: &mut Window| {
+        let dropped = Arc::new(Dropped(path.clone()));
+        window.harness.input_mut().dropped_files.push(dropped);
+        window.harness.step();
+        window.harness.step();
+        window
+            .harness
+            .get_by_label("labels.png is a picture. What of?");
+    };
+    drop(&mut window);
+    window.click("Leave it");
+    assert!(window.app().state().dropped.is_none() && window.app().state().masks.opening.is_none());
+    drop(&mut window);
+    window.click("A mask of this slide");
+    window.until("the mask is open", |window| {
+        window.app().state().masks.open.is_some()
+    });
+    assert_eq!(slide(&window), made);
+    drop(&mut window);
+    window.click("A slide");
+    window.until("the picture is open", |window| {
+        window.is_sharp() && slide(window) == path
+    });
+    assert!(window.app().state().dropped.is_none());
+}
+
 #[test]
 fn the_theme_is_chosen_in_its_menu_and_the_window_follows() {
     let mut window = Window::with_made_slide();

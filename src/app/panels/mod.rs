@@ -9,6 +9,7 @@ use super::state::{AppState, Fields};
 mod associated;
 mod bias;
 mod display;
+mod dropped;
 mod folder_lister;
 mod go_to;
 mod icons;
@@ -66,6 +67,7 @@ pub fn show_around(
     }
     show_side(ui, state, fields, out);
     scale::show_banner(ui, state, fields, out);
+    dropped::show_banner(ui, state, fields, out);
     notice::show(ui, state, fields, out);
     writing::show(ui, state, fields, out);
 }
