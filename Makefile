@@ -47,8 +47,9 @@ lint: ## Check style, lints, documentation, spelling, licences and scripts
 	'$(tools)/cargo-deny' --locked --log-level warn check --hide-inclusion-graph bans licenses sources
 	shellcheck -x .ci/run scripts/*.sh
 
-test-card: ## Run a network on the window's graphics device; minutes where that is the processor
+test-card: ## Run networks on the graphics device; minutes where that is the processor
 	cargo test --release --locked --lib -- --ignored --nocapture a_network_on_the_windows_device
+	cargo test --release --locked --test segment -- --ignored the_device_changes
 
 bench: ## Measure: the benchmarks, then the whole pipeline as JSON
 	@sh scripts/setup.sh run

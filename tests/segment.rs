@@ -164,6 +164,27 @@ fn px(path: &Path) -> Vec<[u8; 4]> {
         .to_vec()
 }
 
+/// Whatever adapter wgpu finds, most often the processor.
+#[test]
+#[ignore = "over a minute where that is the processor: make test-card"]
+fn the_device_changes_next_to_nothing() {
+    let bench = Bench::new(260, 200);
+    let mut other = Bench::args("other.tif", &[]);
+    let device = other.iter().position(|arg| *arg == "cpu").unwrap();
+    other[device] = "wgpu";
+    succeeds(&bench.segment("own.tif", &[]));
+    succeeds(&bench.parfocal(&other));
+    let (own, other) = (px(&bench.at("own.tif")), px(&bench.at("other.tif")));
+    let classes: std::collections::HashSet<_> = own.iter().collect();
+    assert!(classes.len() > 2, "{classes:?}");
+    let apart = own.iter().zip(&other).filter(|(a, b)| a != b).count();
+    assert!(
+        own.len() == other.len() && apart * 500 <= own.len(),
+        "{apart} px of {} differ",
+        own.len()
+    );
+}
+
 #[test]
 fn a_label_map_opens_with_its_scale_and_colours_and_its_areas_add_up() {
     let bench = Bench::new(700, 500);

@@ -1,14 +1,15 @@
 """Times encoder and decoder in PyTorch and ONNX Runtime, and ours beside them, in one run.
 
     venv/bin/pip install -r benches/reference/requirements.txt
-    venv/bin/python benches/reference/bench_decoder.py --ours parfocal [--classes 7 5]
+    venv/bin/python benches/reference/bench_decoder.py --ours parfocal [--classes 7 5] [--slides 3]
 
 The `tiny` encoder on tiles of 128 px, `decoder.py` on it, one batch, f32, two threads. ("Encode and
 decode" ends at the mask logits, four to a token's side; "decode" begins where the bias first comes
 in; "to tile" brings the logits to the tile's pixels.) The rounds take turns in an order that
 changes, so that a machine that is busy for a while is busy for all; a ratio is taken within its
 round. Prints a Markdown table of medians over rounds, with the lowest and the highest and, after a
-comma, the ratio of each program's fastest round, which other load disturbs least; and JSON.
+comma, the ratio of each program's fastest round, which other load disturbs least; and JSON. With
+`--slides`, whole slides after that, as `bench_segment.py` does by itself.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import bench_segment
 import onnxruntime
 import torch
 from torch import nn
@@ -170,6 +172,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=7, help="in each round")
+    parser.add_argument("--slides", type=int, default=0, help="rounds of `segment` over whole slides")
     parser.add_argument("--compile", action="store_true", help="time torch.compile too (needs a C++ compiler)")
     args = parser.parse_args()
     torch.manual_seed(0)
@@ -183,6 +186,10 @@ def main():
         table(times, classes)
         rounded = {f"{a} {b}".strip(): [round(ms, 3) for ms in all] for (a, b), all in times.items()}
         report["ms_per_tile"][f"K = {classes}"] = rounded
+    if args.slides and args.ours:
+        with tempfile.TemporaryDirectory() as folder:
+            report["segment"] = bench_segment.measure(args.ours, args.slides, folder)
+        bench_segment.table(report["segment"])
     print("\n" + json.dumps(report))
 
 
