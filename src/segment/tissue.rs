@@ -154,14 +154,16 @@ impl Window {
         x: &Range<u32>,
         y: &Range<u32>,
     ) -> Result<Self, SlideError> {
-        // What is near depends on what was grown around it, and that on tissue around that.
-        let margin = 2 * overview.reach_px as u32;
+        // What is near depends on what was grown around it, that on tissue around it, and that on its
+        // neighbours.
+        let margin = 2 * overview.reach_px as u32 + 1;
         let wide = |range: &Range<u32>, side: u32| {
             range.start.saturating_sub(margin)..(range.end + margin).min(side)
         };
         let (wide_x, wide_y) = (wide(x, overview.columns), wide(y, overview.rows));
         let columns = wide_x.len();
         let tissue = read_tissue(slide, overview.mpp, &wide_x, &wide_y)?;
+        let tissue = without_specks(&tissue, columns);
         let near = closed(&tissue, columns, overview.reach_px);
         let left = (x.start - wide_x.start) as usize;
         let row = |y: u32| {
@@ -190,6 +192,22 @@ fn read_tissue(
     let rgb = over_glass(&picture, [255; 3]);
     let px = rgb.as_chunks::<3>().0;
     Ok(px.iter().map(|px| is_tissue(*px)).collect())
+}
+
+/// Leaves out px with fewer than two of their kind around them: dust, no membrane.
+fn without_specks(tissue: &[bool], columns: usize) -> Vec<bool> {
+    let rows = tissue.len() / columns.max(1);
+    let around = |at: usize, side: usize| at.saturating_sub(1)..(at + 2).min(side);
+    let is_more = |at: usize| {
+        let of_row = |row: usize| {
+            let columns_around = around(at % columns, columns);
+            let px = &tissue[row * columns..][columns_around];
+            px.iter().filter(|is| **is).count()
+        };
+        around(at / columns, rows).map(of_row).sum::<usize>() > 2
+    };
+    let px = tissue.iter().enumerate();
+    px.map(|(at, is)| *is && is_more(at)).collect()
 }
 
 /// Grown by a disc and shrunk again (morphological closing): gaps close, and the outline stays where it
@@ -262,6 +280,22 @@ mod tests {
             assert!(near(x_um, y_um), "{x_um}, {y_um}");
         }
         assert!(!near(340, 200) && !near(500, 40));
+    }
+
+    #[test]
+    fn specks_are_no_tissue_and_what_is_larger_is() {
+        let slide = Painted::new(800, 400, Some(1.0), |x, y| {
+            let speck = (100..104).contains(&x) && (100..108).contains(&y);
+            let cells = (600..608).contains(&x) && (200..208).contains(&y);
+            if speck || cells {
+                [120, 80, 150]
+            } else {
+                [243, 242, 244]
+            }
+        });
+        let map = TissueMap::of(&slide, 48.0).unwrap();
+        assert!(!map.touches(1.0, &(0..400), &(0..400)));
+        assert!(map.touches(1.0, &(600..608), &(200..208)));
     }
 
     #[test]
