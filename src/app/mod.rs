@@ -32,6 +32,7 @@ pub mod off_screen;
 mod opening;
 mod run;
 pub mod viewport;
+mod wake;
 
 pub use run::{AppOptions, WindowArgs, run};
 
@@ -53,6 +54,7 @@ pub use log::LogBuffer;
 use opening::Background;
 use state::{AppState, Fields, PaneIndex};
 use storage::Saver;
+use wake::Waker;
 
 /// The graphics device that the window draws with.
 #[derive(Clone)]
@@ -79,6 +81,7 @@ pub struct App {
     fields: Fields,
     log: LogBuffer,
     loader: TileLoader,
+    waker: Waker,
     /// The window's device, to be computed on.
     window_device: Option<WindowDevice>,
     renderer: Option<Arc<Mutex<SlideRenderer>>>,
