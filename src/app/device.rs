@@ -16,6 +16,8 @@ impl App {
     pub fn draw_on(&mut self, gpu: Option<Gpu>) {
         self.state.adapter = gpu.as_ref().map(|gpu| gpu.adapter.clone());
         self.state.adapter_is_real = gpu.as_ref().is_some_and(|gpu| gpu.is_real);
+        let is_software = gpu.as_ref().is_some_and(|gpu| !gpu.is_real);
+        self.waker.set_software(is_software);
         self.window_device = gpu.as_ref().and_then(|gpu| gpu.shared.clone());
         self.asked = Default::default();
         if let Some(gpu) = gpu {

@@ -186,6 +186,11 @@ impl App {
         if coverage.more_to_upload {
             self.ctx.request_repaint();
         }
+        let before = self.state.pane(index).coverage;
+        if before.missing > 0 && coverage.missing == 0 {
+            // The panels of this frame said that tiles are missing.
+            self.ctx.request_repaint();
+        }
         let idle = self.state.loader.waiting == 0 && !coverage.more_to_upload;
         self.ask_for(index, &plan.wanted, coverage.missing > 0 && idle);
         self.state.pane_mut(index).coverage = coverage;

@@ -33,6 +33,7 @@ pub mod off_screen;
 mod opening;
 mod run;
 pub mod viewport;
+mod wake;
 
 pub use run::{AppOptions, WindowArgs, run};
 
@@ -54,6 +55,7 @@ pub use log::LogBuffer;
 use opening::Background;
 use state::{AppState, Fields, PaneIndex};
 use storage::Saver;
+use wake::Waker;
 
 /// The graphics device that the window draws with.
 #[derive(Clone)]
@@ -80,6 +82,7 @@ pub struct App {
     fields: Fields,
     log: LogBuffer,
     loader: TileLoader,
+    waker: Waker,
     /// The window's device, to be computed on.
     window_device: Option<WindowDevice>,
     renderer: Option<Arc<Mutex<SlideRenderer>>>,

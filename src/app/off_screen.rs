@@ -1,7 +1,8 @@
 //! The whole window without a desktop: the same program on an egui context of its own, drawn into
 //! a texture. The benchmark measures it and pictures can be taken of it.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::time::{ClockId, clock_gettime};
@@ -11,6 +12,7 @@ use crate::gpu::offscreen::FORMAT;
 use crate::gpu::read_picture;
 use crate::slide::Rgba;
 
+use super::command::Command;
 use super::{App, AppOptions, Gpu};
 
 /// What one frame cost the thread that draws the window.
@@ -31,6 +33,40 @@ pub struct OffScreenWindow {
     target: wgpu::Texture,
     size_px: [u32; 2],
     seconds: f64,
+    asked: AskedFrame,
+}
+
+/// When the next frame is due, where one was asked for since the last one began.
+#[derive(Clone, Default)]
+struct AskedFrame(Arc<Mutex<Option<Instant>>>);
+
+impl AskedFrame {
+    /// Takes note of all that asks `ctx` for frames, from whichever thread.
+    fn of(ctx: &egui::Context) -> Self {
+        let asked = Self::default();
+        let noted = asked.clone();
+        ctx.set_request_repaint_callback(move |info| {
+            if let Some(due) = Instant::now().checked_add(info.delay) {
+                noted.note(due);
+            }
+        });
+        asked
+    }
+
+    fn note(&self, due: Instant) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked = Some(asked.map_or(due, |before| before.min(due)));
+    }
+
+    /// What was asked for is being drawn.
+    fn begin(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn is_due(&self) -> bool {
+        let asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.is_some_and(|due| due <= Instant::now())
+    }
 }
 
 impl OffScreenWindow {
@@ -41,6 +77,7 @@ impl OffScreenWindow {
     pub fn open(size_px: [u32; 2], options: AppOptions) -> anyhow::Result<Self> {
         let gpu = Headless::open()?;
         let ctx = egui::Context::default();
+        let asked = AskedFrame::of(&ctx);
         let app = App::new(&ctx, Some(handles(&gpu)), options)?;
         let (painter, target) = canvas(&gpu, size_px);
         Ok(Self {
@@ -51,6 +88,7 @@ impl OffScreenWindow {
             target,
             size_px,
             seconds: 0.0,
+            asked,
         })
     }
 
@@ -86,11 +124,23 @@ impl OffScreenWindow {
         describe(&self.gpu.adapter.get_info())
     }
 
+    /// Does something that a person asks for. As after a key or a click, two frames are due.
+    pub fn command(&mut self, command: Command) {
+        self.app.command(command);
+        self.ctx.request_repaint();
+    }
+
+    /// Whether the program asks for a frame now. A window on a desktop draws no others.
+    pub fn is_frame_due(&self) -> bool {
+        self.asked.is_due()
+    }
+
     /// Draws one frame, `elapsed` after the one before, and waits until the GPU is done.
     ///
     /// # Errors
     /// When the graphics device fails.
     pub fn frame(&mut self, elapsed: Duration) -> anyhow::Result<FrameCost> {
+        self.asked.begin();
         self.seconds += elapsed.as_secs_f64();
         let started = thread_cpu();
         let (commands, freed) = self.draw();

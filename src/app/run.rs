@@ -29,6 +29,7 @@ use super::similar::Similar;
 use super::state::{AppState, Fields, Notice, PaneIndex};
 use super::storage::{Loaded, Saver};
 use super::undo_order::UndoOrder;
+use super::wake::Waker;
 use super::{App, Gpu, theme};
 
 /// egui may lay a frame out twice, as eframe has it.
@@ -112,10 +113,11 @@ impl App {
             .readers
             .unwrap_or_else(default_readers)
             .clamp(1, 16);
-        let wake_ctx = ctx.clone();
+        let waker = Waker::new(ctx);
+        let of_tiles = waker.clone();
+        let wake = Box::new(move || of_tiles.tile_came());
         let loader =
-            TileLoader::start(readers, limit, Box::new(move || wake_ctx.request_repaint()))
-                .context("can't start the slide readers")?;
+            TileLoader::start(readers, limit, wake).context("can't start the slide readers")?;
         let shown = if settings.minimap {
             HashSet::from([Panel::Minimap])
         } else {
@@ -158,6 +160,7 @@ impl App {
             fields: Fields::default(),
             log,
             loader,
+            waker,
             window_device: None,
             renderer: None,
             overlay_renderer: None,

@@ -32,8 +32,9 @@ use crate::segment::live::{
 use crate::segment::{Network, Settings};
 
 /// How much less urgent the processor's work is than the window's, as `nice` counts it.
+/// At 10, a first tile waited until the slide was read and drawn where the processor does all of it.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 3;
 
 /// Which model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +133,10 @@ struct Inbox {
     answered: u64,
 }
 
+/// Called from the model's thread when there is something new to show. Told whether more is on its
+/// way, so that this much need not be shown to the last detail.
+pub type Wake = Box<dyn Fn(bool) + Send + Sync>;
+
 /// Models at work that were started so far.
 static STARTED: AtomicU64 = AtomicU64::new(0);
 
@@ -143,7 +148,7 @@ struct Shared {
     layers: SharedLayers,
     embeddings: SharedEmbeddings,
     tell_every: Duration,
-    wake: Box<dyn Fn() + Send + Sync>,
+    wake: Wake,
 }
 
 impl Shared {
@@ -160,8 +165,8 @@ pub struct LiveThread {
 }
 
 impl LiveThread {
-    /// Starts opening a model. `wake` is called from the thread when there is something new, while
-    /// tiles come at most once in `tell_every`.
+    /// Starts opening a model. `wake` is called when there is something new, while tiles come at most
+    /// once in `tell_every`.
     ///
     /// # Errors
     /// When the system can't start a thread.
@@ -170,7 +175,7 @@ impl LiveThread {
         device: ComputeDevice,
         limits: Limits,
         tell_every: Duration,
-        wake: Box<dyn Fn() + Send + Sync>,
+        wake: Wake,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             number: STARTED.fetch_add(1, Ordering::Relaxed),
@@ -317,7 +322,7 @@ fn work(shared: &Shared, choice: &ModelChoice, device: &ComputeDevice, limits: L
     };
     tracing::error!("the model stopped: {reason}");
     shared.lock().state = ModelState::Failed(reason);
-    (shared.wake)();
+    (shared.wake)(false);
 }
 
 /// Threads that leave the window a core and let it go first on the others.
@@ -359,7 +364,7 @@ fn open_and_serve(
     };
     let ready = || {
         shared.lock().state = ModelState::Ready(Arc::new(facts));
-        (shared.wake)();
+        (shared.wake)(false);
     };
     match device {
         ComputeDevice::Window(window) => {
@@ -369,10 +374,22 @@ fn open_and_serve(
             serve(shared, engine, embedder(&model, shared), Tuner::new(&model))
         }
         ComputeDevice::Processor | ComputeDevice::Wgpu => {
-            let engine = engine_for(&model, limits, layers);
+            let engine = engine_for(&model, side_by_side(limits, device), layers);
             ready();
             serve(shared, engine, embedder(&model, shared), Tuner::new(&model))
         }
+    }
+}
+
+/// Tiles that no thread works on beside the others of their step only make those wait.
+fn side_by_side(limits: Limits, device: &ComputeDevice) -> Limits {
+    let most = match device {
+        ComputeDevice::Processor => rayon::current_num_threads(),
+        ComputeDevice::Window(_) | ComputeDevice::Wgpu => usize::MAX,
+    };
+    Limits {
+        encode_batch: limits.encode_batch.min(most),
+        ..limits
     }
 }
 
@@ -519,7 +536,7 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
             // A wish that came meanwhile is not answered yet.
             inbox.answered = inbox.asked - u64::from(inbox.wish.is_some());
             drop(inbox);
-            (shared.wake)();
+            (shared.wake)(!idle);
         }
     }
 }

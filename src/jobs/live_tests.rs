@@ -53,7 +53,7 @@ fn wish(classes: usize) -> Wish {
 fn the_first_tile_of_a_field_is_told_at_once_however_seldom_the_rest_is() {
     let choice = ModelChoice::Shipped(shipped::BRAIN.name);
     let (device, seldom) = (ComputeDevice::Processor, Duration::from_secs(3600));
-    let live = LiveThread::start(choice, device, Limits::default(), seldom, Box::new(|| {}));
+    let live = LiveThread::start(choice, device, Limits::default(), seldom, Box::new(|_| {}));
     let live = live.unwrap();
     let began = Instant::now();
     let classes = classes_once_ready(&live);
@@ -82,7 +82,7 @@ fn a_device_that_is_lost_while_tiles_wait_ends_its_model_with_a_reason_and_no_ot
     let start = |device: ComputeDevice| {
         let choice = ModelChoice::Shipped(shipped::BRAIN.name);
         let limits = Limits::default();
-        LiveThread::start(choice, device, limits, Duration::ZERO, Box::new(|| {})).unwrap()
+        LiveThread::start(choice, device, limits, Duration::ZERO, Box::new(|_| {})).unwrap()
     };
     let live = start(ComputeDevice::Window(gpu.shared()));
     let classes = classes_once_ready(&live);

@@ -274,6 +274,18 @@ fn reduce(four: &[Texel; 4], ranks: &Ranks) -> Texel {
     if first.any == first.code && *four == [first; 4] {
         return first;
     }
+    let is_same = |texel: &Texel| texel.code == first.code && texel.any == first.code;
+    if is_class(first.code) && four.iter().all(is_same) {
+        let mean = |pick: fn(&Texel) -> u8| {
+            let sum: u32 = four.iter().map(|texel| u32::from(pick(texel))).sum();
+            ((sum + 2) / 4) as u8
+        };
+        return Texel {
+            value: mean(|texel| texel.value),
+            extra: mean(|texel| texel.extra),
+            ..first
+        };
+    }
     let votes = |code: u8| four.iter().filter(|texel| texel.code == code).count();
     let known = || four.iter().filter(|texel| texel.code != UNKNOWN);
     let best = known().max_by_key(|texel| (votes(texel.code), ranks.of(texel.code)));
@@ -424,6 +436,26 @@ mod tests {
         assert_eq!((page.texel(0, 0).code, page.version()), (2, version));
         stamped.fill(id(1, 9, 9), Vec::new());
         assert_eq!(edited.bytes(), stamped.bytes());
+    }
+
+    #[test]
+    fn within_a_class_values_are_means_rounded_half_up() {
+        let ranks = Ranks::by_rarity(&[5.0, 2.0, 0.1]);
+        let with = |code: u8, value: u8, extra: u8| Texel {
+            value,
+            extra,
+            ..Texel::of(code)
+        };
+        let of_class = [(10, 255), (11, 255), (12, 255), (13, 254)];
+        let four = of_class.map(|(value, extra)| with(1, value, extra));
+        assert_eq!(reduce(&four, &ranks), with(1, 12, 255));
+        // A rarer class under one of them stays visible.
+        let four = [Texel { any: 2, ..four[0] }, four[1], four[2], four[3]];
+        let seen = Texel {
+            any: 2,
+            ..with(1, 12, 255)
+        };
+        assert_eq!(reduce(&four, &ranks), seen);
     }
 
     #[test]

@@ -158,8 +158,8 @@ impl Predictor {
         joined(parts)
     }
 
-    /// Logits of tiles whose features were kept, as [`Self::logits`] gives them, under a bias of K
-    /// values. Bias and offsets are the caller's, not this predictor's own: `offsets` come on top of
+    /// Logits of tiles whose features were kept, for each what [`Self::logits`] gives of it, under a
+    /// bias of K values. Bias and offsets are the caller's, not this predictor's own: `offsets` come on top of
     /// [`Self::offsets`].
     ///
     /// # Errors
@@ -170,11 +170,18 @@ impl Predictor {
         bias: &[f32],
         offsets: &[f32],
         side: usize,
-    ) -> Result<Vec<f32>, PredictError> {
+    ) -> Result<Vec<Vec<f32>>, PredictError> {
+        let each = self.classes() * side * side;
         let parts = side_by_side(self.runs(kept.len()), |run| {
+            let tiles = run.len();
             let logits = self.decode_together(&kept[run], bias, offsets, side)?;
-            logits.map_or(Ok(Vec::new()), |logits| {
-                values::read(logits).map_err(PredictError::Device)
+            let Some(logits) = logits else {
+                return Ok(Vec::new());
+            };
+            let values = values::read(logits).map_err(PredictError::Device)?;
+            Ok(match tiles {
+                1 => vec![values],
+                _ => values.chunks_exact(each).map(<[f32]>::to_vec).collect(),
             })
         });
         joined(parts)
@@ -216,8 +223,12 @@ impl Predictor {
 }
 
 fn joined<T>(parts: Vec<Result<Vec<T>, PredictError>>) -> Result<Vec<T>, PredictError> {
-    let parts: Result<Vec<Vec<T>>, PredictError> = parts.into_iter().collect();
-    Ok(parts?.into_iter().flatten().collect())
+    let mut all = Vec::new();
+    // Whole parts at a time: value by value takes about as long as the decoder.
+    for part in parts {
+        all.append(&mut part?);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -257,7 +268,8 @@ mod tests {
         let kept = predictor.encode_each(&tiles, SIDE).unwrap();
         let kept: Vec<&Features> = kept.iter().collect();
         let decode = |bias: [f32; 3], offsets: [f32; 3]| {
-            predictor.decode_each(&kept, &bias, &offsets, SIDE).unwrap()
+            let each = predictor.decode_each(&kept, &bias, &offsets, SIDE);
+            each.unwrap().concat()
         };
         let own = decode([0.5, -0.2, -0.3], [0.0; 3]);
         assert_eq!(own, predictor.logits(&tiles, SIDE).unwrap());

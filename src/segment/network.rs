@@ -76,12 +76,7 @@ impl Network {
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let side = self.tile_px as usize;
         let logits = self.predictor.decode_each(kept, bias, offsets, side);
-        let each = self.classes.len() * side * side;
-        Ok(logits
-            .map_err(in_words)?
-            .chunks_exact(each)
-            .map(<[f32]>::to_vec)
-            .collect())
+        logits.map_err(in_words)
     }
 }
 

@@ -55,6 +55,15 @@ impl<'a> Piece<'a> {
         &self.sums[at..at + self.x.len()]
     }
 
+    /// Puts the same of one px, in column `index` of `x` and row `y`, into `out`, class by class.
+    pub fn scores_at(&self, index: usize, y: u32, out: &mut Vec<f32>) {
+        let row = (y - self.y.start) as usize + self.first.1;
+        let first = self.shape.at(0, row) + self.first.0 + index;
+        let plane = self.shape.plane();
+        out.clear();
+        out.extend((0..self.classes).map(|class| self.sums[first + class * plane]));
+    }
+
     /// Sums of weights in row `y`: 1 where all tiles were run that have a say, 0 where none was.
     pub fn weights(&self, y: u32) -> &[f32] {
         self.scores(self.classes, y)
@@ -63,14 +72,21 @@ impl<'a> Piece<'a> {
     /// Log-probabilities of the px in column `index` of `x` and row `y`; `None` where no tile was
     /// run. Blended log-probabilities, normalised: softmax of the weighted mean of the scores.
     pub fn log_probabilities(&self, index: usize, y: u32, out: &mut Vec<f32>) -> Option<()> {
-        self.mean_scores(index, y, out)?;
-        let norm = out.iter().map(|score| score.exp()).sum::<f32>().ln();
-        out.iter_mut().for_each(|score| *score -= norm);
+        self.scores_at(index, y, out);
+        self.logs_of(index, y, out)
+    }
+
+    /// The same of [`Self::scores_at`], in their place.
+    pub fn logs_of(&self, index: usize, y: u32, scores: &mut [f32]) -> Option<()> {
+        self.mean_scores(index, y, scores)?;
+        let norm = scores.iter().map(|score| score.exp()).sum::<f32>().ln();
+        scores.iter_mut().for_each(|score| *score -= norm);
         Some(())
     }
 
     /// The same as probabilities, 0–1.
     pub fn probabilities(&self, index: usize, y: u32, out: &mut Vec<f32>) -> Option<()> {
+        self.scores_at(index, y, out);
         self.mean_scores(index, y, out)?;
         out.iter_mut().for_each(|score| *score = score.exp());
         let sum: f32 = out.iter().sum();
@@ -78,17 +94,15 @@ impl<'a> Piece<'a> {
         Some(())
     }
 
-    /// Weighted means of the scores, less the greatest of them.
-    fn mean_scores(&self, index: usize, y: u32, out: &mut Vec<f32>) -> Option<()> {
+    /// Weighted means of a px's scores, less the greatest of them, in their place.
+    fn mean_scores(&self, index: usize, y: u32, scores: &mut [f32]) -> Option<()> {
         let weight = self.weights(y)[index];
         if weight <= 0.0 {
             return None;
         }
-        out.clear();
-        out.extend((0..self.classes).map(|class| self.scores(class, y)[index]));
-        let greatest = out.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        out.iter_mut()
-            .for_each(|score| *score = (*score - greatest) / weight);
+        let greatest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let scores = scores.iter_mut();
+        scores.for_each(|score| *score = (*score - greatest) / weight);
         Some(())
     }
 }
@@ -107,8 +121,13 @@ impl Shape {
         (plane * self.rows + row) * self.columns
     }
 
+    /// Px of a plane.
+    fn plane(&self) -> usize {
+        self.rows * self.columns
+    }
+
     fn len(&self) -> usize {
-        self.planes * self.rows * self.columns
+        self.planes * self.plane()
     }
 }
 

@@ -23,9 +23,9 @@ impl App {
 
     /// Has a model computed by what the user wants, anew where it was at work already.
     fn start_model(&mut self, choice: ModelChoice) {
-        let ctx = self.ctx.clone();
+        let waker = self.waker.clone();
         let device = self.compute_device();
-        let wake = Box::new(move || ctx.request_repaint());
+        let wake = Box::new(move |more_comes| waker.wake(more_comes));
         let tell_every = match self.state.adapter_is_real {
             true => TELL_EVERY,
             false => TELL_EVERY_SOFTWARE,

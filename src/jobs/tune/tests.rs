@@ -230,7 +230,7 @@ fn the_thread_tunes_and_tells() {
     let choice = ModelChoice::Shipped(shipped::BRAIN.name);
     let device = ComputeDevice::Processor;
     let often = Duration::from_millis(1);
-    let live = LiveThread::start(choice, device, Limits::default(), often, Box::new(|| {}));
+    let live = LiveThread::start(choice, device, Limits::default(), often, Box::new(|_| {}));
     let live = live.unwrap();
     let facts = wait(|| match live.state() {
         ModelState::Opening => None,

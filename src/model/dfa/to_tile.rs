@@ -39,8 +39,10 @@ fn by_rows(logits: &Tensor<4>, tile_px: usize) -> Option<Tensor<4>> {
     planes
         .zip(small.par_chunks((rows * columns).max(1)))
         .for_each(|(large, small)| {
-            let rows = small.chunks(columns);
-            let wide: Vec<f32> = rows.flat_map(|row| widened(row, &across)).collect();
+            let mut wide = Vec::with_capacity(rows * tile_px);
+            for row in small.chunks(columns) {
+                wide.extend(widened(row, &across));
+            }
             for (row, (first, second, share)) in large.chunks_mut(tile_px).zip(&down) {
                 let at = |n: usize| &wide[n * tile_px..(n + 1) * tile_px];
                 let pairs = at(*first).iter().zip(at(*second));

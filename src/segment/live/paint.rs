@@ -28,17 +28,20 @@ impl Ground {
 
     /// Puts a px's log-probabilities into `logs`; `None` where no tile was asked.
     pub fn logs(&self, (column, row): (u32, u32), logs: &mut Vec<f32>) -> Option<()> {
-        let at = (column - self.blend.px().0.start) as usize;
-        self.blend.piece().log_probabilities(at, row, logs)
+        let piece = self.blend.piece();
+        let at = (column - piece.x.start) as usize;
+        piece.log_probabilities(at, row, logs)
     }
 
     /// The same, and the most likely class: by the sums themselves, as label maps of whole slides
     /// are made.
     fn class(&self, (column, row): (u32, u32), logs: &mut Vec<f32>) -> Option<u8> {
-        self.logs((column, row), logs)?;
-        let at = (column - self.blend.px().0.start) as usize;
         let piece = self.blend.piece();
-        first_greatest((0..piece.classes).map(|class| piece.scores(class, row)[at]))
+        let at = (column - piece.x.start) as usize;
+        piece.scores_at(at, row, logs);
+        let class = first_greatest(logs.iter().copied());
+        piece.logs_of(at, row, logs)?;
+        class
     }
 }
 
@@ -117,10 +120,11 @@ impl Painter<'_> {
         let mut logs = Vec::new();
         for row in y {
             for column in x.clone() {
-                let near = ground.near.get(texels.len()).copied().unwrap_or(true);
-                let code = class((column, row), &mut logs);
-                texels.push(match code {
-                    _ if !near => Texel::of(NOT_ANALYSED),
+                if !ground.near.get(texels.len()).copied().unwrap_or(true) {
+                    texels.push(Texel::of(NOT_ANALYSED));
+                    continue;
+                }
+                texels.push(match class((column, row), &mut logs) {
                     Some(code) => self.texel(code, &logs),
                     None if asked.has_failed => Texel::of(FAILED),
                     None if asked.is_partial => Texel::of(UNKNOWN),
@@ -133,8 +137,14 @@ impl Painter<'_> {
 
     fn texel(&self, code: u8, logs: &[f32]) -> Texel {
         let shown = self.shown_class.unwrap_or(usize::from(code));
-        let probability = logs.get(shown).map_or(0.0, |log| log.exp());
-        let entropy: f32 = logs.iter().map(|log| -log * log.exp()).sum();
+        let (mut probability, mut entropy) = (0.0, 0.0);
+        for (class, log) in logs.iter().enumerate() {
+            let of_class = log.exp();
+            entropy += -log * of_class;
+            if class == shown {
+                probability = of_class;
+            }
+        }
         let most = (logs.len().max(2) as f32).ln();
         Texel {
             value: byte(probability),

@@ -153,9 +153,9 @@ fn tally(
     count: impl Fn(&mut u32),
 ) {
     for row in y.clone() {
-        for column in x.clone() {
-            let code = usize::from(page.texel(column, row).code);
-            if let Some(of_class) = counts.get_mut(code) {
+        let line = |column: u32| (row * PAGE_PX + column) as usize;
+        for texel in &page.texels()[line(x.start)..line(x.end)] {
+            if let Some(of_class) = counts.get_mut(usize::from(texel.code)) {
                 count(of_class);
             }
         }
