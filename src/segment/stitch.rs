@@ -56,7 +56,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Puts the same of one px, in column `index` of `x` and row `y`, into `out`, class by class.
-    pub fn scores_at(&self, index: usize, y: u32, out: &mut Vec<f32>) {
+    fn scores_at(&self, index: usize, y: u32, out: &mut Vec<f32>) {
         let row = (y - self.y.start) as usize + self.first.1;
         let first = self.shape.at(0, row) + self.first.0 + index;
         let plane = self.shape.plane();
@@ -73,15 +73,55 @@ impl<'a> Piece<'a> {
     /// run. Blended log-probabilities, normalised: softmax of the weighted mean of the scores.
     pub fn log_probabilities(&self, index: usize, y: u32, out: &mut Vec<f32>) -> Option<()> {
         self.scores_at(index, y, out);
-        self.logs_of(index, y, out)
+        self.mean_scores(index, y, out)?;
+        let norm = out.iter().map(|score| score.exp()).sum::<f32>().ln();
+        out.iter_mut().for_each(|score| *score -= norm);
+        Some(())
     }
 
-    /// The same of [`Self::scores_at`], in their place.
-    pub fn logs_of(&self, index: usize, y: u32, scores: &mut [f32]) -> Option<()> {
-        self.mean_scores(index, y, scores)?;
-        let norm = scores.iter().map(|score| score.exp()).sum::<f32>().ln();
-        scores.iter_mut().for_each(|score| *score -= norm);
-        Some(())
+    /// What a row of px says of its classes, in passes over the row: several times as fast as px by px.
+    /// Where no tile was run it says nothing of use.
+    pub fn shares(&self, y: u32, out: &mut RowShares) {
+        let (columns, weights) = (self.x.len(), self.weights(y));
+        out.columns = columns;
+        out.classes.clear();
+        out.classes.resize(columns, 0);
+        out.greatest.clear();
+        out.greatest.resize(columns, f32::NEG_INFINITY);
+        for class in 0..self.classes {
+            let best = out.greatest.iter_mut().zip(&mut out.classes);
+            for ((greatest, code), score) in best.zip(self.scores(class, y)) {
+                if *score > *greatest {
+                    (*greatest, *code) = (*score, class as u8);
+                }
+            }
+        }
+        out.sums.clear();
+        out.sums.resize(columns, 0.0);
+        out.entropy.clear();
+        out.entropy.resize(columns, 0.0);
+        out.probabilities.clear();
+        for class in 0..self.classes {
+            let px = self.scores(class, y).iter().zip(&out.greatest).zip(weights);
+            let below = px.map(|((score, greatest), weight)| (score - greatest) / weight);
+            let sums = out.sums.iter_mut().zip(&mut out.entropy);
+            out.probabilities
+                .extend(below.zip(sums).map(|(below, (sum, entropy))| {
+                    let part = below.exp();
+                    *sum += part;
+                    *entropy -= below * part;
+                    part
+                }));
+        }
+        // With parts e^s and their sum Z: p = e^s / Z, and the entropy is ln Z − Σ s e^s / Z.
+        for (entropy, sum) in out.entropy.iter_mut().zip(&out.sums) {
+            *entropy = sum.ln() + *entropy / sum;
+        }
+        for row in out.probabilities.chunks_mut(columns.max(1)) {
+            row.iter_mut()
+                .zip(&out.sums)
+                .for_each(|(part, sum)| *part /= sum);
+        }
     }
 
     /// The same as probabilities, 0–1.
@@ -104,6 +144,28 @@ impl<'a> Piece<'a> {
         let scores = scores.iter_mut();
         scores.for_each(|score| *score = (*score - greatest) / weight);
         Some(())
+    }
+}
+
+/// What a row of px says of its classes.
+#[derive(Debug, Default)]
+pub struct RowShares {
+    /// The most likely class of each px, the first of equals: by the sums themselves.
+    pub classes: Vec<u8>,
+    /// Entropy of each px's classes, nats.
+    pub entropy: Vec<f32>,
+    columns: usize,
+    /// Class by class.
+    probabilities: Vec<f32>,
+    greatest: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+impl RowShares {
+    /// Probability of a class at a px, 0–1; 0 of a class that there is not.
+    pub fn probability(&self, class: usize, at: usize) -> f32 {
+        let of_class = self.probabilities.get(class * self.columns + at);
+        of_class.copied().unwrap_or(0.0)
     }
 }
 
@@ -339,5 +401,45 @@ impl Stitcher {
             shape: self.shape,
             first: (first_column as usize, first_row as usize),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_what_its_px_say() {
+        const CLASSES: usize = 5;
+        let (x, y) = (7..40_u32, 3..6_u32);
+        let px = x.len() * y.len();
+        let value = |n: usize| ((n * 2_654_435_761) % 1999) as f32 / 150.0 - 6.0;
+        let mut sums: Vec<f32> = (0..CLASSES * px).map(value).collect();
+        // Weights between none and one; two classes alike somewhere.
+        sums.extend((0..px).map(|at| (at % 4) as f32 / 3.0));
+        sums[px + 9] = sums[9];
+        let piece = Piece::of_block(x.clone(), y.clone(), CLASSES, &sums);
+        let (mut row, mut logs, mut seen) = (RowShares::default(), Vec::new(), 0);
+        for y in y {
+            piece.shares(y, &mut row);
+            for at in 0..x.len() {
+                let Some(()) = piece.log_probabilities(at, y, &mut logs) else {
+                    continue;
+                };
+                let entropy: f32 = logs.iter().map(|log| -log * log.exp()).sum();
+                assert!((row.entropy[at] - entropy).abs() < 1e-5);
+                for (class, log) in logs.iter().enumerate() {
+                    assert!((row.probability(class, at) - log.exp()).abs() < 1e-6);
+                }
+                let greatest = (0..CLASSES).rev().max_by(|a, b| {
+                    let score = |class: usize| piece.scores(class, y)[at];
+                    score(*a).total_cmp(&score(*b))
+                });
+                assert_eq!(Some(usize::from(row.classes[at])), greatest);
+                assert_eq!(row.probability(CLASSES, at), 0.0);
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, px - px.div_ceil(4));
     }
 }

@@ -6,6 +6,7 @@ use super::layer::{Analysis, MAGNIFICATIONS};
 use super::published::Published;
 use crate::labels::{FAILED, NO_STAMP, NOT_ANALYSED, PAGE_PX, Texel, UNKNOWN};
 use crate::segment::fusion::Fusion;
+use crate::segment::stitch::RowShares;
 
 /// What is known of a rectangle of px of one scale.
 pub struct Ground {
@@ -33,15 +34,10 @@ impl Ground {
         piece.log_probabilities(at, row, logs)
     }
 
-    /// The same, and the most likely class: by the sums themselves, as label maps of whole slides
-    /// are made.
-    fn class(&self, (column, row): (u32, u32), logs: &mut Vec<f32>) -> Option<u8> {
-        let piece = self.blend.piece();
-        let at = (column - piece.x.start) as usize;
-        piece.scores_at(at, row, logs);
-        let class = first_greatest(logs.iter().copied());
-        piece.logs_of(at, row, logs)?;
-        class
+    /// Which of `count` px lie near tissue, from the `from`th on.
+    fn near(&self, from: usize, count: usize) -> impl Iterator<Item = bool> {
+        let known = self.near.iter().skip(from).copied();
+        known.chain(std::iter::repeat(true)).take(count)
     }
 }
 
@@ -80,7 +76,33 @@ impl Painter<'_> {
 
     /// The px of a map of one scale.
     pub fn plain(&self, ground: &Ground) -> Vec<Texel> {
-        self.texels(ground, &ground.blend, |px, logs| ground.class(px, logs))
+        let piece = ground.blend.piece();
+        let (count, most) = (piece.x.len(), (piece.classes.max(2) as f32).ln());
+        let mut texels = Vec::with_capacity(count * piece.y.len());
+        let mut row = RowShares::default();
+        for y in piece.y.clone() {
+            if ground.near(texels.len(), count).any(|near| near) {
+                piece.shares(y, &mut row);
+            }
+            let weights = piece.weights(y).iter().enumerate();
+            let px = weights.zip(ground.near(texels.len(), count));
+            texels.extend(px.map(|((at, weight), near)| {
+                if !near {
+                    return Texel::of(NOT_ANALYSED);
+                }
+                if *weight <= 0.0 {
+                    return none_of(&ground.blend);
+                }
+                let code = row.classes[at];
+                let shown = self.shown_class.unwrap_or(usize::from(code));
+                Texel {
+                    value: byte(row.probability(shown, at)),
+                    extra: byte(row.entropy[at] / most),
+                    ..Texel::of(code)
+                }
+            }));
+        }
+        texels
     }
 
     /// The px of a map fused with its context.
@@ -126,9 +148,7 @@ impl Painter<'_> {
                 }
                 texels.push(match class((column, row), &mut logs) {
                     Some(code) => self.texel(code, &logs),
-                    None if asked.has_failed => Texel::of(FAILED),
-                    None if asked.is_partial => Texel::of(UNKNOWN),
-                    None => Texel::of(NOT_ANALYSED),
+                    None => none_of(asked),
                 });
             }
         }
@@ -152,6 +172,15 @@ impl Painter<'_> {
             ..Texel::of(code)
         }
     }
+}
+
+/// A px on which no tile had a say.
+fn none_of(asked: &Blend) -> Texel {
+    Texel::of(match () {
+        () if asked.has_failed => FAILED,
+        () if asked.is_partial => UNKNOWN,
+        () => NOT_ANALYSED,
+    })
 }
 
 /// A part, 0–1, as 0–255.
