@@ -107,6 +107,65 @@ fn linked_views_share_their_centre_and_keep_their_magnifications() {
     });
 }
 
+/// Tab goes to the other view and no button: the keys after it are the view's still.
+#[test]
+fn tab_goes_to_the_other_view_and_keys_follow() {
+    let mut window = Window::with_made_slide();
+    window.harness.key_press(egui::Key::L);
+    window.until("linked views are sharp", Window::is_sharp);
+    assert_eq!(window.app().state().active, FIRST);
+    window.harness.key_press(egui::Key::Tab);
+    window.until("the other view is active", |window| {
+        window.app().state().active == SECOND
+    });
+    assert!(!window.harness.ctx.egui_wants_keyboard_input());
+    window.harness.key_press(egui::Key::Num2);
+    window.until("it is at 2.5x", |window| {
+        (window.um_per_screen_px(SECOND) - 4.0).abs() < 1e-9
+    });
+    assert!((window.um_per_screen_px(FIRST) - 1.0).abs() < 1e-9);
+}
+
+/// A button that has the focus keeps what works it, and leaves the view its keys.
+#[test]
+fn a_focused_button_takes_space_and_no_other_key() {
+    let mut window = Window::with_made_slide();
+    window.harness.get_by_label("5x").focus();
+    window.harness.step();
+    assert!(window.harness.ctx.egui_wants_keyboard_input());
+    window.harness.key_press(egui::Key::Num6);
+    window.until("the key is the view's", |window| {
+        (window.um_per_screen_px(FIRST) - 0.25).abs() < 1e-9
+    });
+    window.harness.key_press(egui::Key::Space);
+    window.until("the button is pressed", |window| {
+        (window.um_per_screen_px(FIRST) - 2.0).abs() < 1e-9
+    });
+}
+
+#[test]
+fn a_slide_that_is_opened_while_views_are_linked_comes_at_both_magnifications() {
+    let mut window = Window::with_made_slide();
+    window.harness.key_press(egui::Key::L);
+    window.until("linked views are sharp", Window::is_sharp);
+    window.click("Fit");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.tif");
+    let content = shared_data::scaled_tiff(&[(1600, 1200), (400, 300)], 64, 40_000, 3);
+    std::fs::write(&path, content).unwrap();
+    let app = window.harness.state_mut().as_mut().unwrap();
+    app.command(Command::Open(FIRST, path.clone()));
+    window.until("it is open in both", |window| {
+        let opened = |pane| {
+            let slide = window.app().state().pane(pane).slide.as_ref();
+            slide.is_some_and(|slide| slide.opened_as == path)
+        };
+        opened(FIRST) && opened(SECOND)
+    });
+    assert!((window.um_per_screen_px(FIRST) - 1.0).abs() < 1e-9);
+    assert!((window.um_per_screen_px(SECOND) - 0.25).abs() < 1e-9);
+}
+
 #[test]
 fn a_missing_slide_is_said_to_be_missing_and_the_open_one_stays() {
     let mut window = Window::with_made_slide();

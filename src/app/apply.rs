@@ -238,6 +238,7 @@ impl App {
         self.put(pane, slide);
         if self.state.layout == Layout::Linked {
             self.show_same_in_other(pane);
+            self.set_linked_magnifications();
         }
     }
 

@@ -328,10 +328,15 @@ fn printed(key: Key) -> Option<&'static str> {
 }
 
 /// Commands for the keys pressed since the last frame. Nothing while a text field has the
-/// keyboard.
+/// keyboard; what works a button is left to the button that has the focus.
 pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
-    if ctx.egui_wants_keyboard_input() {
+    if ctx.text_edit_focused() {
         return Vec::new();
+    }
+    let on_widget = ctx.egui_wants_keyboard_input();
+    if state.shown_panes().len() > 1 && ctx.input(|input| input.key_pressed(Key::Tab)) {
+        // It goes from view to view; egui would move its focus too.
+        ctx.memory_mut(|memory| memory.move_focus(egui::FocusDirection::None));
     }
     // Event by event: in one slow frame a key may be pressed twice, and Ctrl released already.
     let pressed = ctx.input(|input| {
@@ -348,12 +353,24 @@ pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
     });
     pressed
         .into_iter()
+        .filter(|(key, _)| !(on_widget && WORKS_WIDGETS.contains(key)))
         .filter_map(|key| {
             let binding = || Some(command_for(binding_of(key)?.action, state));
             brush_key(key, state).or_else(binding)
         })
         .collect()
 }
+
+/// Keys that press, turn and leave a widget that has the focus.
+const WORKS_WIDGETS: [Key; 7] = [
+    Key::Space,
+    Key::Enter,
+    Key::Escape,
+    Key::ArrowLeft,
+    Key::ArrowRight,
+    Key::ArrowUp,
+    Key::ArrowDown,
+];
 
 fn binding_of((key, held): (Key, Modifiers)) -> Option<&'static Binding> {
     let fits = |binding: &&Binding| {

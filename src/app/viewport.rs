@@ -108,7 +108,8 @@ pub fn interact(ui: &mut Ui, area: &PaneArea, state: &AppState) -> Interaction {
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     let pointer = response.hover_pos().map(|at| area.screen_from_window(at));
     let mut commands = Vec::new();
-    if response.is_pointer_button_down_on() && state.active != index {
+    // Pressed and let go within one slow frame, a click is all there is.
+    if (response.is_pointer_button_down_on() || response.clicked()) && state.active != index {
         commands.push(Command::Activate(index));
     }
     if state.view(index).is_some() {

@@ -20,7 +20,7 @@ mod train;
 mod weights;
 mod work_progress;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,8 +52,8 @@ Exit codes: 0 done, 1 failed, 2 wrong use. PARFOCAL_LOG=debug logs to stderr.";
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// Slides to open in the window; none opens the demo slide.
-    #[arg(value_name = "SLIDE")]
+    /// Slides to open in the window, two at most; none opens the demo slide.
+    #[arg(value_name = "SLIDE", num_args = 0..=2)]
     slides: Vec<PathBuf>,
     /// What a model in the window computes on.
     #[arg(long, value_enum, default_value = "auto")]
@@ -142,6 +142,7 @@ fn start_logging() {
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init();
     // Only a test that runs two commands in one process gets here twice.
     let _ = started;

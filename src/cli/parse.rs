@@ -1,5 +1,7 @@
 //! Values as they are typed: sizes, points, lengths.
 
+use std::path::{Path, PathBuf};
+
 use crate::geometry::Mpp;
 
 /// The largest picture, px: 1 GiB of RGBA.
@@ -78,6 +80,22 @@ pub fn within(low: f32, high: f32) -> impl Fn(&str) -> Result<f32, String> + Clo
         } else {
             Err(format!("it must be from {low} to {high}"))
         }
+    }
+}
+
+/// Where a TIFF is to be written to.
+///
+/// # Errors
+/// When the name has another ending.
+pub fn tif_path(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_ascii_lowercase());
+    let is_tif = extension.is_some_and(|extension| extension == "tif" || extension == "tiff");
+    match is_tif {
+        true => Ok(path.to_owned()),
+        false => Err("only TIFF is written: end the name in .tif".to_owned()),
     }
 }
 

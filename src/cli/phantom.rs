@@ -33,6 +33,7 @@ pub struct PhantomArgs {
         short,
         long,
         value_name = "FILE",
+        value_parser = parse::tif_path,
         required_unless_present = "print_spec"
     )]
     output: Option<PathBuf>,
@@ -46,7 +47,7 @@ pub struct PhantomArgs {
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
     /// Width and height, millimetres; without it, those of the spec.
-    #[arg(long, value_name = "MM", value_parser = parse::positive)]
+    #[arg(long, value_name = "MM", value_parser = size_mm)]
     size_mm: Option<f64>,
     /// Microns per px of the finest level; without it, that of the spec.
     #[arg(long, value_parser = parse::positive)]
@@ -57,6 +58,15 @@ pub struct PhantomArgs {
     /// Print the spec instead of writing a slide.
     #[arg(long, conflicts_with = "output")]
     print_spec: bool,
+}
+
+/// Width and height of a phantom.
+fn size_mm(text: &str) -> Result<f64, String> {
+    let mm = parse::positive(text)?;
+    match (0.064..=200.0).contains(&mm) {
+        true => Ok(mm),
+        false => Err("it must be from 0.064 to 200 mm".to_owned()),
+    }
 }
 
 /// Writes the slide, or prints its spec.

@@ -40,7 +40,7 @@ pub struct SegmentArgs {
     /// The slide.
     slide: PathBuf,
     /// The label map to write, a .tif; its .json goes beside it.
-    #[arg(short, long, value_name = "FILE", value_parser = tif_path)]
+    #[arg(short, long, value_name = "FILE", value_parser = parse::tif_path)]
     output: PathBuf,
     /// The decoder: breast or brain, which ship, or a weights file; without it, breast.
     #[arg(long, value_parser = decoder)]
@@ -231,16 +231,6 @@ fn words_of_check(report: &Report) -> Option<String> {
 
 fn decoder(text: &str) -> Result<WeightsSource, String> {
     Ok(WeightsSource::named(text, &shipped::decoders()))
-}
-
-fn tif_path(text: &str) -> anyhow::Result<PathBuf> {
-    let path = Path::new(text);
-    let extension = path
-        .extension()
-        .map(|extension| extension.to_ascii_lowercase());
-    let is_tif = extension.is_some_and(|extension| extension == "tif" || extension == "tiff");
-    ensure!(is_tif, "only TIFF is written: end the name in .tif");
-    Ok(path.to_owned())
 }
 
 #[cfg(test)]
