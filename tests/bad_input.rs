@@ -214,16 +214,7 @@ fn every_bit_of_a_small_tiffs_structure() {
 fn a_tile_larger_than_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("huge tiles.tiff");
-    let mut content = shared_data::tiled_tiff(&[(64, 64)], 64);
-    for tag in [322_u16, 323] {
-        let entry = [&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0, 64, 0, 0, 0]].concat();
-        let found = content
-            .windows(12)
-            .rposition(|window| window == entry)
-            .unwrap();
-        content[found + 8..found + 12].copy_from_slice(&(1_u32 << 20).to_le_bytes());
-    }
-    std::fs::write(&path, content).unwrap();
+    std::fs::write(&path, shared_data::tiff_with_a_huge_tile()).unwrap();
     let tally = survive("huge tiles", &[Job::intact(path.clone())]);
     assert_eq!((tally.opened, tally.with_unreadable_parts), (1, 1));
     let tile = LevelRegion {

@@ -107,6 +107,24 @@ fn linked_views_share_their_centre_and_keep_their_magnifications() {
     });
 }
 
+#[test]
+fn a_picture_that_can_not_be_read_is_not_called_sharp() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("huge tile.tif");
+    std::fs::write(&path, shared_data::tiff_with_a_huge_tile()).unwrap();
+    let mut window = Window::open(Vec::new(), tempfile::tempdir().unwrap());
+    window.harness.step();
+    assert!(window.harness.query_by_label_contains("sharp").is_none());
+    let app = window.harness.state_mut().as_mut().unwrap();
+    app.command(Command::Open(FIRST, path));
+    window.until("its tile is given up", |window| {
+        window.app().state().pane(FIRST).coverage.unreadable == 1
+    });
+    window.harness.step();
+    window.harness.get_by_label_contains("1 failed");
+    assert!(window.harness.query_by_label_contains("sharp").is_none());
+}
+
 /// Tab goes to the other view and no button: the keys after it are the view's still.
 #[test]
 fn tab_goes_to_the_other_view_and_keys_follow() {

@@ -144,6 +144,8 @@ pub(super) struct Scene {
     pub draws: Vec<Draw>,
     /// Sharp tiles that are not drawn yet, and do not fail.
     pub missing: usize,
+    /// Sharp tiles that can't be read.
+    pub unreadable: usize,
     /// Share of the sharp tiles under which nothing at all is drawn.
     pub holes: usize,
 }
@@ -162,6 +164,7 @@ impl Scene {
             tiles: Vec::new(),
             draws: Vec::new(),
             missing: 0,
+            unreadable: 0,
             holes: 0,
         };
         let unreadable = input.store.unreadable(&input.plan.sharp);
@@ -173,6 +176,7 @@ impl Scene {
             .copied()
             .collect();
         scene.missing = waiting.len();
+        scene.unreadable = unreadable.len();
         if scene.missing > 0 || !unreadable.is_empty() {
             scene.push_glass(input);
             let covered = scene.push_fallbacks(input, layer_of);

@@ -35,7 +35,9 @@ const ATLAS: AtlasKind = AtlasKind {
 pub struct Coverage {
     /// Sharp tiles that are not drawn yet.
     pub missing: usize,
-    /// Of those, the ones under which nothing coarser is drawn either.
+    /// Sharp tiles that can't be read, and are drawn striped.
+    pub unreadable: usize,
+    /// Of those that are missing, the ones under which nothing coarser is drawn either.
     pub holes: usize,
     /// Whether decoded tiles wait for the next frame's copy: repaint soon.
     pub more_to_upload: bool,
@@ -134,6 +136,7 @@ impl SlideRenderer {
         self.write_buffers(slot, input.slide, steps, &scene);
         Coverage {
             missing: scene.missing,
+            unreadable: scene.unreadable,
             holes: scene.holes,
             more_to_upload,
         }

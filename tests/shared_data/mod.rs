@@ -126,6 +126,19 @@ fn add_longs(file: &mut Vec<u8>, values: &[u32]) -> u32 {
     at
 }
 
+/// A slide of 64 × 64 px whose only tile says that it is larger than memory: it opens, and nothing of it
+/// can be read.
+pub fn tiff_with_a_huge_tile() -> Vec<u8> {
+    let mut content = tiled_tiff(&[(64, 64)], 64);
+    for tag in [322_u16, 323] {
+        let entry = [&tag.to_le_bytes()[..], &[4, 0, 1, 0, 0, 0, 64, 0, 0, 0]].concat();
+        let mut places = content.windows(12);
+        let found = places.rposition(|window| window == entry).unwrap();
+        content[found + 8..found + 12].copy_from_slice(&(1_u32 << 20).to_le_bytes());
+    }
+    content
+}
+
 /// The tile of a classic little-endian TIFF that `byte` is a part of: its level, counted over the
 /// directories that have tiles, its top-left corner and its side, px of the level.
 pub fn tile_around(file: &[u8], byte: usize) -> Option<(usize, (u32, u32), u32)> {

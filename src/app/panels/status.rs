@@ -7,6 +7,7 @@ use super::widgets::cut;
 use crate::app::command::Command;
 use crate::app::state::{AppState, Fields};
 use crate::geometry::{Magnification, Mpp, SlidePoint};
+use crate::gpu::Coverage;
 use crate::segment::live::{Analysis, Limits};
 
 /// Bytes in a MiB.
@@ -257,24 +258,29 @@ fn cache(ui: &mut Ui, state: &AppState) {
 }
 
 fn progress(ui: &mut Ui, state: &AppState) {
-    let missing: usize = state
-        .shown_panes()
-        .iter()
-        .map(|&index| state.pane(index).coverage.missing)
-        .sum();
-    fixed(
-        ui,
-        tiles_text(missing),
-        "Tiles still to come until the picture is sharp",
-    );
+    let panes = state.shown_panes().iter().map(|&index| state.pane(index));
+    let open: Vec<Coverage> = panes
+        .filter(|pane| pane.slide.is_some())
+        .map(|pane| pane.coverage)
+        .collect();
+    let missing = open.iter().map(|of| of.missing).sum();
+    let unreadable = open.iter().map(|of| of.unreadable).sum();
+    let text = match open.is_empty() {
+        true => format!("{:<11}", "–"),
+        false => tiles_text(missing, unreadable),
+    };
+    let hover = "Tiles still to come until the picture is sharp; failed ones can't be read";
+    fixed(ui, text, hover);
     bar(ui, missing);
 }
 
-fn tiles_text(missing: usize) -> String {
-    match missing {
-        0 => format!("{:<11}", "sharp"),
-        n => format!("{:<11}", format!("{} tiles…", n.min(9999))),
-    }
+fn tiles_text(missing: usize, unreadable: usize) -> String {
+    let text = match (missing, unreadable) {
+        (0, 0) => "sharp".to_owned(),
+        (0, n) => format!("{} failed", n.min(9999)),
+        (n, _) => format!("{} tiles…", n.min(9999)),
+    };
+    format!("{text:<11}")
 }
 
 /// Fills up from the most tiles that were missing since the picture was last sharp; empty and
@@ -318,7 +324,10 @@ mod tests {
         let far = Some(SlidePoint::new(299_999.9, 180_000.0));
         assert_eq!(width(position_um(far, mpp)), width(position_um(None, None)));
         assert_eq!(width(position_px(far)), width(position_px(None)));
-        assert_eq!(width(tiles_text(0)), width(tiles_text(123_456)));
+        assert_eq!(width(tiles_text(0, 0)), width(tiles_text(123_456, 0)));
+        assert_eq!(width(tiles_text(0, 0)), width(tiles_text(0, 123_456)));
+        assert_eq!(tiles_text(0, 3).trim(), "3 failed");
+        assert_eq!(tiles_text(2, 3).trim(), "2 tiles…");
         assert_eq!(width(waiting_text(0)), width(waiting_text(1 << 20)));
         for per_s in [0.0, 9.96, 99.94, 99.96, 1234.5, 1e9] {
             assert!(width(rate_text(per_s)) <= 5, "{per_s}");
