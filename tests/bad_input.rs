@@ -11,7 +11,7 @@ mod shared_data;
 use std::io::Write;
 use std::path::Path;
 
-use damage::{Damage, Job, MAX_TILES_A_LEVEL, Seeded, survive};
+use damage::{Damage, Job, MAX_TILES_A_LEVEL, Seeded, Tally, survive};
 use parfocal::geometry::LevelRegion;
 use parfocal::slide::open;
 
@@ -125,7 +125,9 @@ fn a_slide_that_is_cut_off() {
             max_tiles: MAX_TILES_A_LEVEL,
         })
         .collect();
-    survive("prefixes", &jobs);
+    let tally = survive("prefixes", &jobs);
+    // All but the last byte is a slide still.
+    assert!(tally.opened >= 1 && tally.refused.len() >= 16);
 }
 
 #[test]
@@ -170,12 +172,17 @@ fn flips(path: &Path, seed: u64, count: usize) -> Vec<Job> {
     (0..count).map(flip).collect()
 }
 
+/// A bit among the px hides no slide: were all refused, nothing would have been tested.
+fn opens_mostly(tally: &Tally) {
+    assert!(tally.opened >= 125, "{} of 250 opened", tally.opened);
+}
+
 #[test]
 fn a_slide_with_a_flipped_bit() {
     let Some(path) = shared_data::file("slides/CMU-1-Small-Region.svs") else {
         return;
     };
-    survive("flipped bits, 1", &flips(&path, 1, 250));
+    opens_mostly(&survive("flipped bits, 1", &flips(&path, 1, 250)));
 }
 
 #[test]
@@ -183,7 +190,7 @@ fn a_slide_with_another_flipped_bit() {
     let Some(path) = shared_data::file("slides/CMU-1-Small-Region.svs") else {
         return;
     };
-    survive("flipped bits, 2", &flips(&path, 2, 250));
+    opens_mostly(&survive("flipped bits, 2", &flips(&path, 2, 250)));
 }
 
 #[test]

@@ -185,7 +185,7 @@ impl<'a> Report<'a> {
             format!("{x} x {y}")
         };
         let origin = match self.mpp_origin {
-            ScaleOrigin::Mpp => "stated by the file",
+            ScaleOrigin::Mpp => "stated by the slide",
             ScaleOrigin::ObjectivePower => "from the objective alone, so approximate",
             ScaleOrigin::Typed => "typed in",
             ScaleOrigin::Missing => "of unknown origin",

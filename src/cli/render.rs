@@ -66,8 +66,8 @@ struct DisplayArgs {
     /// Added to every channel, -1 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = parse::within(-1.0, 1.0), allow_hyphen_values = true)]
     brightness: f32,
-    /// Factor about mid grey, 0 to 4.
-    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.0, 4.0))]
+    /// Factor about mid grey, 0.25 to 4.
+    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.25, 4.0))]
     contrast: f32,
     /// Applied as the exponent 1/gamma, 0.2 to 5.
     #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.2, 5.0))]

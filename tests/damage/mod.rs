@@ -5,7 +5,7 @@ mod job;
 mod parent;
 
 pub use job::{Damage, Job, Seeded};
-pub use parent::survive;
+pub use parent::{Tally, survive};
 
 /// Names the file with the child's list of jobs, one a line.
 pub const JOBS: &str = "PARFOCAL_BAD_INPUT_JOBS";

@@ -30,8 +30,9 @@ pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command
 
 fn contents(ui: &mut Ui) {
     let groups = groups();
-    // Half of the lines on each side, as near as whole groups allow.
-    let total: usize = groups.iter().map(|(_, bindings)| bindings.len() + 2).sum();
+    // Half of the lines on each side, as near as whole groups allow; gestures stand on the right.
+    let keys: usize = groups.iter().map(|(_, bindings)| bindings.len() + 2).sum();
+    let total = keys + GESTURES.len() + 2;
     let mut lines = 0;
     let (left, right): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(_, bindings)| {
         lines += bindings.len() + 2;

@@ -79,7 +79,7 @@ fn scale(mpp: Option<Mpp>) -> String {
 /// Where a scale came from, in words.
 fn origin_text(origin: ScaleOrigin) -> &'static str {
     match origin {
-        ScaleOrigin::Mpp => "from the file",
+        ScaleOrigin::Mpp => "from the slide",
         ScaleOrigin::ObjectivePower => "approximate: from the objective",
         ScaleOrigin::Typed => "typed in",
         ScaleOrigin::Missing => "the file states none",

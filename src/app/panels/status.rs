@@ -64,8 +64,9 @@ fn fixed(ui: &mut Ui, text: String, hover: &str) -> Response {
 }
 
 fn magnification(ui: &mut Ui, state: &AppState) {
-    let view = state.view(state.active);
-    let (power, scale) = match (view, state.mpp(state.active)) {
+    // That of the view whose position and colour stand beside it.
+    let pane = state.pointed_at().map_or(state.active, |(pane, _)| pane);
+    let (power, scale) = match (state.view(pane), state.mpp(pane)) {
         (Some(view), Some(mpp)) => scaled(view.slide_px_per_screen_px * mpp.x),
         (Some(view), None) => (ratio(view.slide_px_per_screen_px), "px only".into()),
         (None, _) => ("–".into(), "–".into()),
