@@ -44,7 +44,21 @@ pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     // The usual permissions, of which the umask takes its part: results are no secrets.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder_of(path))
+    let folder = folder_of(path);
+    let file = builder.tempfile_in(&folder);
+    file.map_err(|error| without_passing_name(&folder, &error))
+}
+
+/// The same error in words about the folder: the file's passing name tells nobody anything.
+fn without_passing_name(folder: &Path, error: &io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        let words = format!("there is no folder {}", folder.display());
+        return io::Error::new(error.kind(), words);
+    }
+    let cause = error.get_ref().and_then(std::error::Error::source);
+    let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+    let words = format!("in the folder {}: {cause}", folder.display());
+    io::Error::new(error.kind(), words)
 }
 
 /// Gives a finished file its name, once its bytes are on the disk.
@@ -86,6 +100,20 @@ mod tests {
         write_whole(&path, b"new").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(write_whole(&folder.path().join("no/such/a.bin"), b"x").is_err());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named_and_no_passing_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("no/such");
+        let said = write_whole(&missing.join("a.bin"), b"x")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(said, format!("there is no folder {}", missing.display()));
+        // A file in the place of the folder.
+        std::fs::write(folder.path().join("plain"), b"").unwrap();
+        let inside = folder.path().join("plain/a.bin");
+        let said = write_whole(&inside, b"x").unwrap_err().to_string();
+        assert!(said.contains("plain") && !said.contains(".part"), "{said}");
     }
 }

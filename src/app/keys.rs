@@ -1,8 +1,8 @@
 //! The keys: one table that the keyboard handler and the help panel both read.
 //!
-//! QuPath's keys where it has the same thing: B takes up the brush, F fills or outlines. Of its
-//! other letters R, W and H (rectangle, wand, detections) are left free for that; A C G L M O P V
-//! do something else here.
+//! QuPath's keys where it has the same thing: B takes up the brush, F fills or outlines, Shift+C
+//! shows the display adjustments, Ctrl+Shift+L the messages. Of its other letters R, W and H
+//! (rectangle, wand, detections) are left free for that; A C G L M O P V do something else here.
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
@@ -100,6 +100,26 @@ const fn command(group: &'static str, help: &'static str, key: Key, action: Acti
         help,
         key,
         modifiers: Modifiers::COMMAND,
+        action,
+    }
+}
+
+/// With Shift beside `held`.
+const fn shifted(
+    held: Modifiers,
+    group: &'static str,
+    help: &'static str,
+    key: Key,
+    action: Action,
+) -> Binding {
+    Binding {
+        group,
+        help,
+        key,
+        modifiers: Modifiers {
+            shift: true,
+            ..held
+        },
         action,
     }
 }
@@ -285,16 +305,13 @@ pub const BINDINGS: &[Binding] = &[
         Key::Z,
         Action::Undo,
     ),
-    Binding {
-        group: "Overlay",
-        help: "Redo it",
-        key: Key::Z,
-        modifiers: Modifiers {
-            shift: true,
-            ..Modifiers::COMMAND
-        },
-        action: Action::Redo,
-    },
+    shifted(
+        Modifiers::COMMAND,
+        "Overlay",
+        "Redo it",
+        Key::Z,
+        Action::Redo,
+    ),
     plain(
         "Panels",
         "About the slide",
@@ -307,8 +324,22 @@ pub const BINDINGS: &[Binding] = &[
         Key::J,
         Action::Toggle(Panel::Display),
     ),
+    shifted(
+        Modifiers::NONE,
+        "Panels",
+        "Display adjustments",
+        Key::C,
+        Action::Toggle(Panel::Display),
+    ),
     plain("Panels", "Overview", Key::O, Action::Toggle(Panel::Minimap)),
     plain("Panels", "Messages", Key::K, Action::Toggle(Panel::Log)),
+    shifted(
+        Modifiers::COMMAND,
+        "Panels",
+        "Messages",
+        Key::L,
+        Action::Toggle(Panel::Log),
+    ),
     plain(
         "Panels",
         "These keys",

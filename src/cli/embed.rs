@@ -29,6 +29,7 @@ leaves no file.";
 #[command(after_help = EXAMPLES)]
 pub struct EmbedArgs {
     /// The slide.
+    #[arg(value_parser = parse::slide())]
     slide: PathBuf,
     /// The .npz file to write; one that exists is replaced.
     #[arg(short, long, value_name = "FILE", value_parser = npz_path)]
@@ -37,7 +38,7 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "WEIGHTS", default_value = shipped::ENCODER.name, value_parser = encoder)]
     weights: WeightsSource,
     /// Magnification of the tiles: 10x is 1 µm a px. Never finer than the slide.
-    #[arg(long, default_value = "10", value_parser = parse::magnification)]
+    #[arg(long, default_value = "10", value_parser = parse::magnification, allow_negative_numbers = true)]
     mag: f64,
     /// Part of the slide, microns from its top-left corner: every tile that it touches.
     #[arg(long, value_name = "X,Y,W,H", value_parser = region, allow_hyphen_values = true)]
@@ -52,13 +53,13 @@ pub struct EmbedArgs {
     #[arg(long, conflicts_with = "tissue")]
     all: bool,
     /// Least share of a tile that is tissue, 0 to 1.
-    #[arg(long, default_value_t = 0.1, value_name = "SHARE", value_parser = parse::within(0.0, 1.0))]
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE", value_parser = parse::within(0.0, 1.0), allow_negative_numbers = true)]
     tissue: f32,
     /// Tiles embedded at a time: speed and memory, not results.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
     /// Microns per level-0 px, for a slide that does not state them or states them wrong.
-    #[arg(long, alias = "mpp", value_name = "MPP", value_parser = parse::mpp)]
+    #[arg(long, alias = "mpp", value_name = "MPP", value_parser = parse::mpp, allow_negative_numbers = true)]
     slide_mpp: Option<Mpp>,
     /// What computes: auto, cpu or wgpu.
     #[arg(long, default_value = "auto")]

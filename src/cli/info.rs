@@ -8,7 +8,7 @@ use clap::Args;
 use moxcms::{ColorProfile, ProfileText};
 use serde::Serialize;
 
-use super::output;
+use super::{output, parse};
 use crate::geometry::Magnification;
 use crate::slide::argument::open_argument;
 use crate::slide::{AssociatedImage, ScaleOrigin, SlideInfo};
@@ -17,6 +17,7 @@ use crate::slide::{AssociatedImage, ScaleOrigin, SlideInfo};
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     /// The slide.
+    #[arg(value_parser = parse::slide())]
     slide: PathBuf,
     /// Print JSON, properties included.
     #[arg(long)]

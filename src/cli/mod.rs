@@ -53,7 +53,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use. PARFOCAL_LOG=debug logs to stderr.";
 #[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// Slides to open in the window, two at most; none opens the demo slide.
-    #[arg(value_name = "SLIDE", num_args = 0..=2)]
+    #[arg(value_name = "SLIDE", num_args = 0..=2, value_parser = parse::slide())]
     slides: Vec<PathBuf>,
     /// What a model in the window computes on.
     #[arg(long, value_enum, default_value = "auto")]

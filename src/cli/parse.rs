@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
 use crate::geometry::Mpp;
+use crate::slide::argument::understood;
 
 /// The largest picture, px: 1 GiB of RGBA.
 const MAX_PICTURE_PX: u64 = 16_384 * 16_384;
@@ -81,6 +84,11 @@ pub fn within(low: f32, high: f32) -> impl Fn(&str) -> Result<f32, String> + Clo
             Err(format!("it must be from {low} to {high}"))
         }
     }
+}
+
+/// What a slide is named by; a phantom that there is not is wrong use.
+pub fn slide() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(understood)
 }
 
 /// Where a TIFF is to be written to.

@@ -47,10 +47,10 @@ pub struct PhantomArgs {
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
     /// Width and height, millimetres; without it, those of the spec.
-    #[arg(long, value_name = "MM", value_parser = size_mm)]
+    #[arg(long, value_name = "MM", value_parser = size_mm, allow_negative_numbers = true)]
     size_mm: Option<f64>,
     /// Microns per px of the finest level; without it, that of the spec.
-    #[arg(long, value_parser = parse::positive)]
+    #[arg(long, value_parser = parse::positive, allow_negative_numbers = true)]
     mpp: Option<f64>,
     /// JPEG quality, 1 to 100.
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]

@@ -21,7 +21,7 @@ pub struct PlaceArgs {
     #[command(flatten)]
     scale: ScaleArgs,
     /// Microns per level-0 px, for a slide that does not state them or states them wrong.
-    #[arg(long, value_name = "MPP", value_parser = parse::mpp)]
+    #[arg(long, value_name = "MPP", value_parser = parse::mpp, allow_negative_numbers = true)]
     slide_mpp: Option<Mpp>,
     /// Turn the picture clockwise, degrees.
     #[arg(long, default_value_t = 0.0, value_name = "DEGREES", value_parser = parse::finite, allow_hyphen_values = true)]
@@ -46,13 +46,13 @@ struct CenterArgs {
 #[group(multiple = false)]
 struct ScaleArgs {
     /// Magnification: 10x is 1 µm a px; without any scale, all of the slide is shown.
-    #[arg(long, value_parser = parse::magnification)]
+    #[arg(long, value_parser = parse::magnification, allow_negative_numbers = true)]
     mag: Option<f64>,
     /// Microns that one px of the picture covers.
-    #[arg(long, value_parser = parse::positive)]
+    #[arg(long, value_parser = parse::positive, allow_negative_numbers = true)]
     mpp: Option<f64>,
     /// Level-0 px that one px of the picture covers.
-    #[arg(long, value_parser = parse::positive)]
+    #[arg(long, value_parser = parse::positive, allow_negative_numbers = true)]
     downsample: Option<f64>,
 }
 

@@ -36,6 +36,7 @@ by as much. The PNG holds the slide's hash and the scale.";
 #[command(after_help = EXAMPLES)]
 pub struct RenderArgs {
     /// The slide.
+    #[arg(value_parser = parse::slide())]
     slide: PathBuf,
     /// The PNG file to write; one that exists is replaced.
     #[arg(short, long, value_name = "FILE", value_parser = png_path)]
@@ -67,10 +68,10 @@ struct DisplayArgs {
     #[arg(long, default_value_t = 0.0, value_parser = parse::within(-1.0, 1.0), allow_hyphen_values = true)]
     brightness: f32,
     /// Factor about mid grey, 0.25 to 4.
-    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.25, 4.0))]
+    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.25, 4.0), allow_negative_numbers = true)]
     contrast: f32,
     /// Applied as the exponent 1/gamma, 0.2 to 5.
-    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.2, 5.0))]
+    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.2, 5.0), allow_negative_numbers = true)]
     gamma: f32,
 }
 

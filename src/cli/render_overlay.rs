@@ -63,13 +63,13 @@ pub struct OverlayArgs {
     show: Show,
     /// Analyse at this magnification alone: 5, 10, 20 or 40. Without, at the one nearest to the
     /// picture's, with its context.
-    #[arg(long, value_name = "MAG", requires = "model", value_parser = parse::magnification)]
+    #[arg(long, value_name = "MAG", requires = "model", value_parser = parse::magnification, allow_negative_numbers = true)]
     pin: Option<f64>,
     /// What the model computes on.
     #[arg(long, value_enum, default_value = "cpu", requires = "model")]
     device: DeviceChoice,
     /// Of areas, 0 to 1.
-    #[arg(long, default_value_t = 0.45, value_parser = parse::within(0.0, 1.0))]
+    #[arg(long, default_value_t = 0.45, value_parser = parse::within(0.0, 1.0), allow_negative_numbers = true)]
     opacity: f32,
     /// How regions are drawn.
     #[arg(long, value_enum, default_value = "area")]

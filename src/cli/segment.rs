@@ -38,6 +38,7 @@ were trained on computed tissue.";
 #[command(after_help = EXAMPLES)]
 pub struct SegmentArgs {
     /// The slide.
+    #[arg(value_parser = parse::slide())]
     slide: PathBuf,
     /// The label map to write, a .tif; its .json goes beside it.
     #[arg(short, long, value_name = "FILE", value_parser = parse::tif_path)]
@@ -53,7 +54,7 @@ pub struct SegmentArgs {
     #[arg(long, value_name = "FILE")]
     bias: Option<PathBuf>,
     /// Magnification of the analysis: 10x is 1 µm a px. Never finer than the slide.
-    #[arg(long, default_value = "10", value_parser = parse::magnification)]
+    #[arg(long, default_value = "10", value_parser = parse::magnification, allow_negative_numbers = true)]
     mag: f64,
     /// Write probabilities too, a grey .tif a class: 0 to 255 are 0 to 1.
     #[arg(long)]
@@ -71,17 +72,17 @@ pub struct SegmentArgs {
     #[arg(long)]
     overwrite: bool,
     /// Gaps in tissue that no disc of this radius fits into are analysed too, µm: fat cells, lumens.
-    #[arg(long, default_value_t = 48.0, value_name = "UM", value_parser = parse::not_negative)]
+    #[arg(long, default_value_t = 48.0, value_name = "UM", value_parser = parse::not_negative, allow_negative_numbers = true)]
     fill_um: f64,
     /// Part of a tile's side that it shares with its neighbour, 0 to 0.5, all of it blended: less is
     /// faster, and shows where tiles meet.
-    #[arg(long, default_value_t = 0.5, value_name = "SHARE", value_parser = parse::within(0.0, 0.5))]
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", value_parser = parse::within(0.0, 0.5), allow_negative_numbers = true)]
     overlap: f32,
     /// Tiles analysed at a time: speed and memory, not results.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
     /// Microns per level-0 px, for a slide that does not state them or states them wrong.
-    #[arg(long, value_name = "MPP", value_parser = parse::mpp)]
+    #[arg(long, value_name = "MPP", value_parser = parse::mpp, allow_negative_numbers = true)]
     slide_mpp: Option<Mpp>,
     /// What computes: auto, cpu or wgpu.
     #[arg(long, default_value = "auto")]

@@ -1,12 +1,12 @@
 //! Threads that read tiles, and what the window may ask of them without ever waiting.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::slide::{Rgba, SlideSource};
+use crate::slide::{Rgba, SlideError, SlideSource};
 
 use super::queue::{TileQueue, ViewSlot};
 use super::reduce::{TileFailure, read_tile};
@@ -14,6 +14,9 @@ use super::{SlideId, TileCache, TileKey, TilePyramid};
 
 /// Called from a reader thread when a tile has come or failed: asks the window to repaint.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// Tiles of one slide that get a line in the log.
+const LOGGED_FAILURES: usize = 16;
 
 /// How far the loader is, for the status bar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,8 +47,8 @@ struct State {
     tiles_read: u64,
     /// Each slide's first failure, until somebody has asked for it.
     failures: Vec<(SlideId, String)>,
-    /// Slides whose failure was noted: later ones go to the log only.
-    failing: HashSet<SlideId>,
+    /// Tiles of a slide that failed: the first is noted, later ones go to the log only.
+    failing: HashMap<SlideId, usize>,
     stopping: bool,
 }
 
@@ -93,7 +96,7 @@ impl TileLoader {
             cache: TileCache::new(limit_bytes),
             tiles_read: 0,
             failures: Vec::new(),
-            failing: HashSet::new(),
+            failing: HashMap::new(),
             stopping: false,
         };
         let shared = Arc::new(Shared {
@@ -271,18 +274,31 @@ fn hand_over(
         Err(TileFailure::Cancelled) => state.queue.abandon(key),
         Err(TileFailure::Slide(error)) => {
             let tries = state.queue.fail(key, Instant::now());
-            if state.failing.insert(key.slide) {
+            let mut nth = 0;
+            // Repeated tries of the same tile say nothing new.
+            if tries == 1 {
+                let failed = state.failing.entry(key.slide).or_default();
+                *failed += 1;
+                nth = *failed;
+            }
+            if nth == 1 {
                 state.failures.push((key.slide, error.to_string()));
             }
             drop(state);
-            // One line a tile: repeated tries of the same tile say nothing new.
-            if tries == 1 {
-                tracing::warn!(
-                    slide = slide.source.info().name,
-                    "a tile can't be read: {error}"
-                );
-            }
+            log_failure(nth, &slide.source.info().name, &error);
         }
+    }
+}
+
+/// One line a tile, of a slide's `nth` that failed, but not for every tile of a slide that is gone.
+fn log_failure(nth: usize, slide: &str, error: &SlideError) {
+    match nth {
+        1..=LOGGED_FAILURES => tracing::warn!(slide, "a tile can't be read: {error}"),
+        n if n == LOGGED_FAILURES + 1 => tracing::warn!(
+            slide,
+            "more than {LOGGED_FAILURES} tiles can't be read; the others are marked, not listed"
+        ),
+        _ => {}
     }
 }
 
@@ -292,7 +308,7 @@ mod tests {
 
     use super::*;
     use crate::geometry::LevelRegion;
-    use crate::slide::{SlideError, SlideInfo};
+    use crate::slide::SlideInfo;
     use crate::tiles::test_slide::GradientSlide;
 
     /// A slide whose reads do not end before they are let go.

@@ -219,8 +219,12 @@ fn list(
         match listing {
             None => _ = ui.label(RichText::new("Reading the folder…").weak()),
             Some(Err(reason)) => _ = ui.label(RichText::new(reason).weak()),
-            Some(Ok(_)) if candidates.is_empty() => {
-                ui.label(RichText::new("Nothing here begins like that").weak());
+            Some(Ok(entries)) if candidates.is_empty() => {
+                let words = match entries.is_empty() {
+                    true => "This folder is empty",
+                    false => "Nothing here begins like that",
+                };
+                ui.label(RichText::new(words).weak());
             }
             Some(Ok(_)) => {
                 area.show_rows(ui, height, candidates.len(), |ui, visible| {

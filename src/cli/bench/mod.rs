@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::slide::argument::DEMO;
+use super::parse;
+use crate::slide::argument::{DEMO, open_argument};
 
 /// Measure tile delivery and a scripted journey through slides.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub struct BenchArgs {
     #[command(subcommand)]
     what: Option<What>,
     /// Slides to travel through; none takes the built-in demo and a pyramid file made from it.
-    #[arg(value_name = "SLIDE")]
+    #[arg(value_name = "SLIDE", value_parser = parse::slide())]
     slides: Vec<PathBuf>,
     /// Print JSON on stdout instead of a table.
     #[arg(long)]
@@ -65,6 +66,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     if slides.is_empty() {
         slides.push(DEMO.into());
         slides.push(delivery::pyramid_file(scratch.path())?);
+    }
+    // One that can't be opened is told before minutes are spent on the others.
+    for slide in &slides {
+        open_argument(slide)?;
     }
     let mut report = report::Report::new(args.size);
     for slide in &slides {

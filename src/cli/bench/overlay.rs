@@ -17,6 +17,7 @@ use crate::cli::{output, parse};
 use crate::geometry::{ScreenPoint, ScreenVector, SlidePoint};
 use crate::jobs::live::{ModelChoice, ModelState};
 use crate::segment::live::LiveStatus;
+use crate::slide::argument::open_argument;
 
 /// Steps of a round.
 const STEPS: usize = 16;
@@ -49,13 +50,13 @@ const WARM_UP: f64 = 0.4;
 #[derive(Debug, Args)]
 pub struct OverlayArgs {
     /// The slide.
-    #[arg(value_name = "SLIDE", default_value = "phantom:breast?seed=1")]
+    #[arg(value_name = "SLIDE", default_value = "phantom:breast?seed=1", value_parser = parse::slide())]
     slide: PathBuf,
     /// Which model: breast, brain, or a decoder's weights file.
     #[arg(long, value_name = "NAME|FILE", default_value = "breast")]
     model: String,
     /// How long the journey goes on.
-    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.05, 600.0))]
+    #[arg(long, default_value_t = 1.0, value_parser = parse::within(0.05, 600.0), allow_negative_numbers = true)]
     minutes: f32,
     /// Size of the window in px.
     #[arg(long, value_name = "WxH", default_value = "1280x800", value_parser = parse_size)]
@@ -131,6 +132,8 @@ struct Measured {
 /// # Errors
 /// When the slide or the model can't be opened or there is no graphics adapter.
 pub fn run(args: &OverlayArgs) -> anyhow::Result<()> {
+    // Told once and here, not by the window.
+    open_argument(&args.slide)?;
     let mut window = journey::open(&args.slide, args.size, &mut Samples::default())?;
     open_model(&mut window, &args.model)?;
     let mut measured = Measured::default();

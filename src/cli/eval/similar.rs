@@ -34,6 +34,7 @@ to two spots that have nothing to do with each other. The folder gets similar.md
 #[command(after_help = EXAMPLES)]
 pub struct SimilarArgs {
     /// Slides that have px of 40x; all of each is embedded at 10x.
+    #[arg(value_parser = parse::slide())]
     slides: Vec<PathBuf>,
     /// The decoder whose encoder is used: breast or brain, which ship, or a weights file.
     #[arg(long, default_value = "breast", value_parser = decoder)]
@@ -45,13 +46,13 @@ pub struct SimilarArgs {
     #[arg(long, value_delimiter = ',', requires = "tissue")]
     seeds: Vec<u64>,
     /// Their width, millimetres; they are three quarters as high.
-    #[arg(long, default_value_t = 2.0, value_name = "MM", value_parser = parse::positive)]
+    #[arg(long, default_value_t = 2.0, value_name = "MM", value_parser = parse::positive, allow_negative_numbers = true)]
     size_mm: f64,
     /// Spots of each slide.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(2..=1000))]
     spots: u16,
     /// Side of the field around each spot that is embedded at 40x too, µm.
-    #[arg(long, default_value_t = 320.0, value_name = "UM", value_parser = parse::positive)]
+    #[arg(long, default_value_t = 320.0, value_name = "UM", value_parser = parse::positive, allow_negative_numbers = true)]
     field_um: f64,
     /// Seed of the draw of spots.
     #[arg(long, default_value_t = 1)]

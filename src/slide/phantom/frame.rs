@@ -78,14 +78,26 @@ fn span(centre_px: f64, reach_px: f64, first: i64, count: usize) -> std::ops::Ra
     low.clamp(0, limit) as usize..high.clamp(0, limit) as usize
 }
 
-/// Microns between lattice nodes for pixels of `mpp`: the finest lattice is 32 level-0 pixels,
-/// on which classes are defined; coarser pictures need 4 px.
+/// Level-0 pixels between the nodes of the finest lattice, on which classes are defined.
+const FINEST_NODES_PX: f64 = 32.0;
+
+/// Level-0 pixels between nodes beyond which a picture has a node a pixel and not one every four.
+const CLOSER_NODES_PX: f64 = 128.0;
+
+/// Microns between lattice nodes for pixels of `mpp`: 4 px (up to 8 where steps double), but from
+/// [`CLOSER_NODES_PX`] on they stay where they are until a pixel is as large as they are apart.
+/// A step takes with it the octaves that are too fine for it, and outlines such as those of folds
+/// magnify what is taken: at four pixels a node they jumped by pixels wherever the step doubled.
 pub fn lattice_step_um(base_mpp: f64, mpp: f64) -> f64 {
-    let mut step = base_mpp * 32.0;
-    while step < mpp * 3.9 && step < 1e6 {
-        step *= 2.0;
-    }
-    step
+    let doubled_to = |least_um: f64| {
+        let mut step = base_mpp * FINEST_NODES_PX;
+        while step < least_um && step < 1e6 {
+            step *= 2.0;
+        }
+        step
+    };
+    let closer = doubled_to((mpp * 0.97).max(base_mpp * CLOSER_NODES_PX));
+    doubled_to(mpp * 3.9).min(closer)
 }
 
 /// Fields of the anatomy at the nodes under a frame; in between, bilinear.

@@ -7,7 +7,7 @@ use super::hash::{Draws, mix};
 use crate::files::hex;
 
 /// Changes whenever the same spec would give other pixels.
-pub const FORMULA_VERSION: u32 = 2;
+pub const FORMULA_VERSION: u32 = 3;
 
 /// Which tissue program draws the slide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -336,19 +336,19 @@ impl PhantomSpec {
     }
 }
 
+/// Ranges of the slide knobs, in the order of the fields, over usual laboratories.
+const LABORATORIES: [[f32; 2]; 5] = [
+    [0.76, 1.24],
+    [0.74, 1.26],
+    [0.015, 0.045],
+    [0.15, 0.55],
+    [0.8, 2.2],
+];
+
 impl SlideKnobs {
     /// Stain and scanner of the laboratory that `seed` stands for.
     pub fn of_laboratory(seed: u64) -> Self {
-        Self::drawn(
-            seed ^ 0x1ab,
-            [
-                [0.76, 1.24],
-                [0.74, 1.26],
-                [0.015, 0.045],
-                [0.15, 0.55],
-                [0.8, 2.2],
-            ],
-        )
+        Self::drawn(seed ^ 0x1ab, LABORATORIES)
     }
 
     /// Stain and scanner of a laboratory that may lie far from the usual, for training and testing
@@ -377,13 +377,14 @@ impl SlideKnobs {
     }
 }
 
-/// SHA-256 of the class knobs of every preset, recorded beside the colour criterion.
+/// SHA-256 of the class knobs of every preset and of the ranges of its slide knobs, recorded beside
+/// the colour criterion.
 pub fn preset_knobs_hash() -> String {
     let rows: Vec<_> = Tissue::ALL
         .iter()
         .map(|&t| (t.name(), preset_rows(t)))
         .collect();
-    sha256_hex(format!("{FORMULA_VERSION} {rows:?}").as_bytes())
+    sha256_hex(format!("{FORMULA_VERSION} {rows:?} {LABORATORIES:?}").as_bytes())
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
