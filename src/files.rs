@@ -55,9 +55,7 @@ fn without_passing_name(folder: &Path, error: &io::Error) -> io::Error {
         let words = format!("there is no folder {}", folder.display());
         return io::Error::new(error.kind(), words);
     }
-    let cause = error.get_ref().and_then(std::error::Error::source);
-    let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
-    let words = format!("in the folder {}: {cause}", folder.display());
+    let words = format!("in the folder {}: {}", folder.display(), error.kind());
     io::Error::new(error.kind(), words)
 }
 

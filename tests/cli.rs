@@ -76,8 +76,19 @@ fn help_and_version_succeed_and_wrong_use_is_2() {
         ],
         vec!["render", "a.svs", "-o", "a.png", "--center-um", "1"],
         vec!["--no-such-thing"],
+        vec!["info", "phantom:liver"],
+        vec!["info", "phantom:brain?seed=x"],
     ] {
         assert_eq!(run(&wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    // What is wrong is named, not only that something is.
+    for (wrong, word) in [
+        (["info", "phantom:brain?bogus=3"].as_slice(), "'bogus'"),
+        (&["render", "a.svs", "--mag", "-3"], "above 0"),
+    ] {
+        let output = run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(stderr(&output).contains(word), "{}", stderr(&output));
     }
 }
 
@@ -270,6 +281,7 @@ fn a_slide_of_which_no_tile_can_be_read_gives_no_picture() {
     assert_fails_naming(&output, "unreadable.svs");
     let said = stderr(&output);
     assert!(said.contains("no tile can be read"), "{said}");
+    assert_eq!(said.matches("unreadable.svs").count(), 1, "{said}");
     assert!(!out.exists());
 }
 

@@ -1,12 +1,13 @@
 //! Ordinary pictures: PNG, JPEG, TIFF and BMP, decoded once and held in memory.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::error::UnsupportedErrorKind;
+use image::error::{DecodingError, ImageFormatHint, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
@@ -280,6 +281,19 @@ fn refused(path: &Path, error: ImageError) -> SlideError {
             path,
             "the file ends too early: it is cut off or damaged".to_owned(),
         ),
+        ImageError::Decoding(what) => damaged(path, undecodable(what)),
         _ => damaged(path, error.to_string()),
     }
+}
+
+/// What is wrong with a picture: the innermost reason, which says most, in a sentence.
+fn undecodable(error: &DecodingError) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let reason = causes.last().map(ToString::to_string);
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    let format = match error.format_hint() {
+        ImageFormatHint::Exact(format) => format!("{format:?} ").to_uppercase(),
+        _ => String::new(),
+    };
+    format!("its {format}data are damaged{reason}")
 }

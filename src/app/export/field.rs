@@ -216,9 +216,11 @@ fn failed_tiles(picture: &Picture, info: &SlideInfo) -> anyhow::Result<Option<St
         return Ok(None);
     };
     if failed == of {
+        let path = info.path.as_deref().map(|path| path.display().to_string());
         bail!(
-            "{}: no tile can be read, so there is no picture: {first}",
-            info.name
+            "{}: no tile can be read, so there is no picture: {}",
+            path.as_ref().unwrap_or(&info.name),
+            first.reason()
         );
     }
     Ok(Some(format!(

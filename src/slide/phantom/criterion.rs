@@ -37,7 +37,7 @@ pub const GREATEST_MACRO_F1: f64 = 0.6;
 
 /// [`super::spec::preset_knobs_hash`] of the presets that were measured.
 pub const MEASURED_KNOBS_HASH: &str =
-    "002eb5ebb721a2f1eccf845af094b0fd82665a02c2b8c878494119ab22e9d828";
+    "5fd73e56cb63e4d20038893cebeef92900fc12c0f086ee40aa9d1fc2af60ea5e";
 
 /// Bins a channel of the histogram.
 pub const COLOUR_BINS: usize = 16;

@@ -102,6 +102,28 @@ fn mean_colours_agree_from_forty_times_to_the_overview() {
     }
 }
 
+/// A fold's outline magnifies what its field loses where nodes are far apart.
+#[test]
+fn the_outline_of_a_fold_stays_where_it_is_from_eight_microns_a_pixel_outwards() {
+    let source = preset(Tissue::Brain, 7);
+    let origin = |side_um: f64| UmPoint::new(10_800.0 - side_um / 2.0, 9_800.0 - side_um / 2.0);
+    for (mpp, factor, most) in [(16.0, 2, 120), (64.0, 8, 200)] {
+        let origin = origin(128.0 * mpp);
+        let coarse = source.render_um(origin, mpp, 128, 128);
+        let fine = source.render_um(origin, 8.0, 128 * factor, 128 * factor);
+        let fine = averaged(&fine, factor);
+        let pixels = coarse.data.chunks_exact(4).zip(fine.chunks_exact(3));
+        let off = |&(a, b): &(&[u8], &[f64])| {
+            let channels = a.iter().zip(b);
+            channels
+                .map(|(&a, b)| (f64::from(a) - b).abs())
+                .any(|off| off > 20.0)
+        };
+        let moved = pixels.filter(off).count();
+        assert!(moved <= most, "{moved} of 128 x 128 px at {mpp} µm/px");
+    }
+}
+
 #[test]
 fn a_part_holds_the_pixels_of_the_whole() {
     for tissue in Tissue::ALL {
