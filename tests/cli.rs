@@ -393,7 +393,11 @@ fn a_phantom_is_rendered_without_a_file() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(image::image_dimensions(&out).unwrap(), (64, 48));
     let output = render(Path::new("phantom:moon"), &out, &place);
-    assert_fails_naming(&output, "phantom:moon");
+    // A name that can't be understood is wrong use, unlike a file that can't be opened.
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert_eq!(said.matches("phantom:moon").count(), 1, "{said}");
+    assert!(said.contains("brain, breast and colon"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

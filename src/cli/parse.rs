@@ -86,9 +86,10 @@ pub fn within(low: f32, high: f32) -> impl Fn(&str) -> Result<f32, String> + Clo
     }
 }
 
-/// What a slide is named by; a phantom that there is not is wrong use.
+/// What a slide is named by; a phantom that does not exist is wrong use.
 pub fn slide() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(understood)
+    PathBufValueParser::new()
+        .try_map(|path| understood(path).map_err(|error| error.reason().to_owned()))
 }
 
 /// Where a TIFF is to be written to.
