@@ -519,6 +519,22 @@ mod tests {
     }
 
     #[test]
+    fn shift_chooses_qupaths_keys() {
+        let action = |key, held| binding_of((key, held)).map(|binding| binding.action);
+        let control_shift = Modifiers {
+            shift: true,
+            ..Modifiers::COMMAND
+        };
+        assert_eq!(action(Key::C, Modifiers::NONE), Some(Action::Similar));
+        let display = Action::Toggle(Panel::Display);
+        assert_eq!(action(Key::C, Modifiers::SHIFT), Some(display));
+        let by_path = Action::Toggle(Panel::OpenPath);
+        assert_eq!(action(Key::L, Modifiers::COMMAND), Some(by_path));
+        let log = Action::Toggle(Panel::Log);
+        assert_eq!(action(Key::L, control_shift), Some(log));
+    }
+
+    #[test]
     fn no_key_means_two_things() {
         for (index, a) in BINDINGS.iter().enumerate() {
             for b in &BINDINGS[index + 1..] {

@@ -297,3 +297,25 @@ fn undecodable(error: &DecodingError) -> String {
     };
     format!("its {format}data are damaged{reason}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damaged_data_are_told_with_the_innermost_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cells.png");
+        image::RgbImage::new(40, 30).save(&path).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        // In the header's checksum: the format is known, its content is not to be trusted.
+        bytes[30] ^= 0xff;
+        std::fs::write(&path, bytes).unwrap();
+        let Err(error) = ImageFileSource::open(&path) else {
+            panic!("a damaged picture was opened");
+        };
+        let reason = error.reason();
+        assert!(reason.starts_with("its PNG data are damaged ("), "{reason}");
+        assert!(reason.contains("CRC"), "{reason}");
+    }
+}

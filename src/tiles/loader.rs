@@ -285,20 +285,22 @@ fn hand_over(
                 state.failures.push((key.slide, error.to_string()));
             }
             drop(state);
-            log_failure(nth, &slide.source.info().name, &error);
+            if let Some(words) = failure_words(nth, &error) {
+                tracing::warn!(slide = slide.source.info().name, "{words}");
+            }
         }
     }
 }
 
-/// One line a tile, of a slide's `nth` that failed, but not for every tile of a slide that is gone.
-fn log_failure(nth: usize, slide: &str, error: &SlideError) {
+/// The line in the log for a slide's `nth` tile that failed: none for every tile of a slide that is
+/// gone, nor for the 0th, which failed before.
+fn failure_words(nth: usize, error: &SlideError) -> Option<String> {
     match nth {
-        1..=LOGGED_FAILURES => tracing::warn!(slide, "a tile can't be read: {error}"),
-        n if n == LOGGED_FAILURES + 1 => tracing::warn!(
-            slide,
+        1..=LOGGED_FAILURES => Some(format!("a tile can't be read: {error}")),
+        n if n == LOGGED_FAILURES + 1 => Some(format!(
             "more than {LOGGED_FAILURES} tiles can't be read; the others are marked, not listed"
-        ),
-        _ => {}
+        )),
+        _ => None,
     }
 }
 
@@ -387,6 +389,19 @@ mod tests {
         wait_until("the failure", || {
             loader.failed_among(&[key(0), key(1)]) == [key(0)]
         });
+    }
+
+    #[test]
+    fn a_slide_that_is_gone_fills_no_log() {
+        let error = SlideError::Scale {
+            slide: "a.svs".to_owned(),
+            reason: "it is gone".to_owned(),
+        };
+        let lines: Vec<_> = (0..1000).filter_map(|n| failure_words(n, &error)).collect();
+        assert_eq!(lines.len(), LOGGED_FAILURES + 1);
+        let (last, tiles) = lines.split_last().unwrap();
+        assert!(tiles.iter().all(|line| line.contains("it is gone")));
+        assert!(last.contains("not listed"), "{last}");
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn mean_colours_agree_from_forty_times_to_the_overview() {
 fn the_outline_of_a_fold_stays_where_it_is_from_eight_microns_a_pixel_outwards() {
     let source = preset(Tissue::Brain, 7);
     let origin = |side_um: f64| UmPoint::new(10_800.0 - side_um / 2.0, 9_800.0 - side_um / 2.0);
-    for (mpp, factor, most) in [(16.0, 2, 120), (64.0, 8, 200)] {
+    for (mpp, factor, most) in [(16.0, 2, 120), (64.0, 8, 140)] {
         let origin = origin(128.0 * mpp);
         let coarse = source.render_um(origin, mpp, 128, 128);
         let fine = source.render_um(origin, 8.0, 128 * factor, 128 * factor);
