@@ -9,6 +9,7 @@ use crate::annotate::{MaskFile, SlideRecords, Store, open_mask};
 use crate::files;
 use crate::gpu::ColourTable;
 use crate::gpu::offscreen::Offscreen;
+use crate::jobs::guarded;
 use crate::segment::export::{MaskSubject, write_mask};
 use crate::slide::argument::open_argument;
 use crate::slide::{Rgba, SlideHash, SlideSource};
@@ -113,36 +114,31 @@ impl Background {
 
     /// Opens a slide, with what `store` keeps of it.
     pub fn open(&self, pane: PaneIndex, asked: PathBuf, store: Option<Arc<Store>>) {
-        self.start("slide-opener", move || {
-            let result = open(&asked, store.as_deref());
-            Event::Opened {
-                pane,
-                asked,
-                result,
-            }
+        let path = asked.clone();
+        let work = move || open(&path, store.as_deref());
+        self.start("slide-opener", work, move |result| Event::Opened {
+            pane,
+            asked,
+            result,
         });
     }
 
     /// Reads a label, macro or thumbnail image.
     pub fn read_associated(&self, source: Arc<dyn SlideSource>, name: String) {
-        self.start("associated-image", move || {
-            let result = source
-                .read_associated(&name)
-                .map(Arc::new)
-                .map_err(|error| error.to_string());
-            Event::Associated {
-                slide: source.info().hash.clone(),
-                name,
-                result,
-            }
+        let (slide, wanted) = (source.info().hash.clone(), name.clone());
+        let work = move || source.read_associated(&wanted).map(Arc::new);
+        self.start("associated-image", work, move |result| Event::Associated {
+            slide,
+            name,
+            result,
         });
     }
 
     /// Asks the desktop for a file.
     pub fn choose(&self, what: FileFor) {
-        self.start("file-dialog", move || {
+        let looks = what.dialog();
+        let work = move || {
             let asked_at = std::time::Instant::now();
-            let looks = what.dialog();
             let mut dialog = rfd::FileDialog::new().set_title(looks.title);
             if let Some((name, endings)) = looks.filter {
                 dialog = dialog.add_filter(name, endings);
@@ -153,6 +149,11 @@ impl Background {
             };
             // A missing portal answers "none" at once, as nobody can who sees a dialog.
             let answered = path.is_some() || asked_at.elapsed() > FASTEST_CANCEL;
+            Ok::<_, String>((path, answered))
+        };
+        self.start("file-dialog", work, move |result| {
+            // A dialog that failed is none.
+            let (path, answered) = result.unwrap_or_default();
             Event::Chosen {
                 what,
                 path,
@@ -163,21 +164,22 @@ impl Background {
 
     /// Opens a mask of a slide.
     pub fn open_mask(&self, path: PathBuf, classes: Option<PathBuf>, slide: Arc<dyn SlideSource>) {
-        self.start("mask-opener", move || {
-            let result = open_mask(&path, classes.as_deref(), slide.info());
-            Event::MaskOpened {
-                path,
-                slide: slide.info().hash.clone(),
-                result: result.map_err(|error| error.to_string()),
-            }
+        let (asked, hash) = (path.clone(), slide.info().hash.clone());
+        let work = move || open_mask(&asked, classes.as_deref(), slide.info());
+        self.start("mask-opener", work, move |result| Event::MaskOpened {
+            path,
+            slide: hash,
+            result,
         });
     }
 
     /// Reads dials from a file.
     pub fn read_dials(&self, path: PathBuf) {
-        self.start("dials-reader", move || {
-            Event::DialsRead(DialPreset::read(&path))
-        });
+        self.start(
+            "dials-reader",
+            move || DialPreset::read(&path),
+            Event::DialsRead,
+        );
     }
 
     /// Draws a picture and writes it.
@@ -187,28 +189,22 @@ impl Background {
         picture: FieldPicture,
         fonts: Vec<egui::FontInsert>,
     ) {
-        self.start("exporter", move || {
-            let drawn = Offscreen::open().and_then(|mut gpu| picture.png(&mut gpu, &fonts));
-            let written = drawn.map_err(|error| format!("{error:#}")).and_then(|png| {
-                if writing.is_stopped() {
-                    return Err("it was stopped".to_owned());
-                }
-                let written = files::write_whole(writing.path(), &png.bytes);
-                written
-                    .map_err(|error| error.to_string())
-                    .map(|()| png.warnings)
-            });
-            Event::Exported {
-                writing,
-                result: written.map(|warnings| warnings.join("\n")),
+        self.export(writing, move |writing| {
+            let mut gpu = Offscreen::open().map_err(in_full)?;
+            let png = picture.png(&mut gpu, &fonts).map_err(in_full)?;
+            if writing.is_stopped() {
+                return Err("it was stopped".to_owned());
             }
+            let written = files::write_whole(writing.path(), &png.bytes);
+            written.map_err(|error| error.to_string())?;
+            Ok(png.warnings.join("\n"))
         });
     }
 
     /// Writes a map.
     pub fn write_map(&self, writing: Arc<Writing>, map: MapToWrite) {
         let ctx = self.ctx.clone();
-        self.start("exporter", move || {
+        self.export(writing, move |writing| {
             let subject = MaskSubject {
                 slide: &map.slide,
                 snapshot: &map.snapshot,
@@ -221,37 +217,63 @@ impl Background {
                 writing.tell(done, total)
             };
             let written = write_mask(&subject, writing.path(), true, &mut progress);
-            let result = written.map(|report| report.summary());
-            Event::Exported {
-                writing,
-                result: result.map_err(|error| error.to_string()),
-            }
+            let report = written.map_err(|error| error.to_string())?;
+            Ok(report.summary())
         });
     }
 
     /// Writes a file whole.
     pub fn write(&self, path: PathBuf, bytes: Vec<u8>) {
-        self.start("file-writer", move || {
-            let written = files::write_whole(&path, &bytes);
-            let result = written
-                .map(|()| String::new())
-                .map_err(|error| error.to_string());
-            Event::Written { path, result }
+        let to = path.clone();
+        let work = move || files::write_whole(&to, &bytes).map(|()| String::new());
+        self.start("file-writer", work, move |result| Event::Written {
+            path,
+            result,
         });
     }
 
-    fn start(&self, name: &str, work: impl FnOnce() -> Event + Send + 'static) {
+    /// Writes the file of `writing`; `work` tells what there is to say of it.
+    fn export(
+        &self,
+        writing: Arc<Writing>,
+        work: impl FnOnce(&Writing) -> Result<String, String> + Send + 'static,
+    ) {
+        let at_work = Arc::clone(&writing);
+        self.start(
+            "exporter",
+            move || work(&at_work),
+            move |result| Event::Exported { writing, result },
+        );
+    }
+
+    /// Has a thread do `work`; what came of it is told even where the program is at fault, since
+    /// somebody waits for it.
+    fn start<T, E: ToString>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<T, E> + Send + 'static,
+        told: impl FnOnce(Result<T, String>) -> Event + Send + 'static,
+    ) {
         let (sender, ctx) = (self.sender.clone(), self.ctx.clone());
+        let thread = name.to_owned();
         let body = move || {
-            let event = work();
+            let done = guarded(|| work().map_err(|error| error.to_string()));
+            if let Err(reason) = &done {
+                tracing::warn!("{thread}: {reason}");
+            }
             // The window may have closed meanwhile.
-            let _ = sender.send(event);
+            let _ = sender.send(told(done));
             ctx.request_repaint();
         };
         if let Err(error) = std::thread::Builder::new().name(name.into()).spawn(body) {
             tracing::error!("can't start the thread {name}: {error}");
         }
     }
+}
+
+/// An error with all its causes.
+fn in_full(error: anyhow::Error) -> String {
+    format!("{error:#}")
 }
 
 /// Quicker than anyone can see and close a dialog.
@@ -282,4 +304,29 @@ fn records(store: &Store, slide: &SlideHash) -> Result<SlideRecords, String> {
     let answer = store.load(slide.clone()).recv_timeout(STORE_ANSWERS);
     let records = answer.map_err(|error| error.to_string())?;
     records.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_fails_inside_is_told_to_those_who_wait_for_it() {
+        let background = Background::new(egui::Context::default());
+        let writing = Arc::new(Writing::new("field.png".into(), "drawing"));
+        background.export(Arc::clone(&writing), |_| {
+            assert!(std::hint::black_box(false), "no device");
+            Ok(String::new())
+        });
+        let event = background.events.recv().unwrap();
+        let Event::Exported {
+            writing: of,
+            result,
+        } = event
+        else {
+            panic!("another event");
+        };
+        assert!(Arc::ptr_eq(&of, &writing));
+        assert!(result.unwrap_err().contains("no device"));
+    }
 }

@@ -31,6 +31,15 @@ pub fn on_compute_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, 
     })
 }
 
+/// Does some work for which somebody waits: a panic in it is an error, in words.
+///
+/// # Errors
+/// Those of `work`, and the words of a panic.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or_else(|panic| Err(words(panic.as_ref())))
+}
+
 fn words(panic: &(dyn Any + Send)) -> String {
     format!("the program is at fault: {}", text(panic))
 }

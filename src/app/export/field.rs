@@ -232,7 +232,9 @@ fn failed_tiles(picture: &Picture, info: &SlideInfo) -> anyhow::Result<Option<St
 mod tests {
     use super::*;
     use crate::geometry::{ScreenSize, SlidePoint};
+    use crate::gpu::device::Headless;
     use crate::gpu::overlay::{LayerKey, PageStore};
+    use crate::gpu::paint_tiles::TilePainter;
     use crate::labels::{PAGE_PX, Page, PageId, Raster, Texel};
     use crate::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
 
@@ -334,6 +336,24 @@ mod tests {
         let texts = png::texts(&file.bytes);
         assert!(texts.contains(&("Overlay".into(), "mask.tif".into())));
         assert!(texts.iter().any(|(keyword, _)| keyword == "Slide-Hash"));
+    }
+
+    #[test]
+    fn pages_that_a_window_s_device_painted_are_drawn_by_another() {
+        let window = Headless::open().unwrap();
+        let painter = TilePainter::<()>::new(&window.shared(), 2).unwrap();
+        let mut page = Page::new(1);
+        page.texels_mut().fill(Texel::of(1));
+        painter.texture_of(&mut page).unwrap();
+        let mut overlay = overlay();
+        overlay.layers[0].pages = Arc::new(Pages(Arc::new(page)));
+        let field = FieldPicture {
+            overlay: Some(overlay),
+            ..field(1)
+        };
+        let file = field.png(&mut Offscreen::open().unwrap(), &[]).unwrap();
+        let picture = image::load_from_memory(&file.bytes).unwrap().into_rgb8();
+        assert_eq!(picture.get_pixel(32, 24).0, [10, 200, 30]);
     }
 
     #[test]

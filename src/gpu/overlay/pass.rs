@@ -215,7 +215,7 @@ impl OverlayRenderer {
             is_full: contents.map(|content| texels.iter().all(|t| content.is_known(*t))),
         };
         let (device, queue, key) = (&self.device, &self.queue, (layer, part.source));
-        if let Some(page) = PageTexture::of(&part.page) {
+        if let Some(page) = PageTexture::of(&part.page, device) {
             return self.atlas.copy(device, queue, key, page, tag).is_some();
         }
         let pixels = LayerPixels {

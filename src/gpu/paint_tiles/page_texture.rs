@@ -5,9 +5,13 @@ use std::sync::Arc;
 use crate::gpu::overlay::label_map::FORMAT;
 use crate::labels::{PAGE_PX, Page, Texel};
 
-/// The px of a page, to be painted and to be copied from when the overlay is drawn.
+/// The px of a page, to be painted and to be copied from when the overlay is drawn: on one device,
+/// since no other can use them.
 #[derive(Debug)]
-pub struct PageTexture(wgpu::Texture);
+pub struct PageTexture {
+    device: wgpu::Device,
+    texture: wgpu::Texture,
+}
 
 impl PageTexture {
     /// A texture with the px that a page has in memory.
@@ -27,25 +31,33 @@ impl PageTexture {
         });
         let bytes = bytemuck::cast_slice(texels);
         queue.write_texture(texture.as_image_copy(), bytes, LAYOUT, SIZE);
-        Self(texture)
+        Self {
+            device: device.clone(),
+            texture,
+        }
     }
 
-    /// Where a page is drawn from, where that is on the graphics card.
-    pub fn of(page: &Page) -> Option<&wgpu::Texture> {
-        Some(&page.resident()?.downcast_ref::<Self>()?.0)
+    /// Where a page is drawn from, where that is in `device`'s memory. Pages that another device
+    /// painted, such as a window's for a picture off screen or one that was lost, are drawn from
+    /// their px in the processor's memory.
+    pub fn of<'a>(page: &'a Page, device: &wgpu::Device) -> Option<&'a wgpu::Texture> {
+        let held: &Self = page.resident()?.downcast_ref()?;
+        (held.device == *device).then_some(&held.texture)
     }
 
     /// The same, to be kept.
-    pub fn held_by(page: &Page) -> Option<Arc<Self>> {
-        Arc::clone(page.resident()?).downcast().ok()
+    pub(super) fn held_by(page: &Page, device: &wgpu::Device) -> Option<Arc<Self>> {
+        let held: Arc<Self> = Arc::clone(page.resident()?).downcast().ok()?;
+        (held.device == *device).then_some(held)
     }
 
     pub(super) fn texture(&self) -> &wgpu::Texture {
-        &self.0
+        &self.texture
     }
 
     pub(super) fn view(&self) -> wgpu::TextureView {
-        self.0.create_view(&wgpu::TextureViewDescriptor::default())
+        self.texture
+            .create_view(&wgpu::TextureViewDescriptor::default())
     }
 }
 

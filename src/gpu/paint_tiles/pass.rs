@@ -57,7 +57,7 @@ impl<K> TilePainter<K> {
     /// # Errors
     /// When the device has no memory left.
     pub fn texture_of(&self, page: &mut Page) -> Result<Arc<PageTexture>, PaintError> {
-        if let Some(held) = PageTexture::held_by(page) {
+        if let Some(held) = PageTexture::held_by(page, &self.device) {
             return Ok(held);
         }
         let create = || PageTexture::new(&self.device, &self.queue, page.texels());
