@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::marks::MarkCommand;
 use super::state::PaneIndex;
 use super::{App, Gpu, panels};
+use crate::gpu::device::WindowDevice;
 use crate::gpu::overlay::OverlayRenderer;
 use crate::gpu::{ColourTable, DeviceWatch, SlideRenderer};
 
@@ -18,15 +19,13 @@ impl App {
         self.state.adapter_is_real = gpu.as_ref().is_some_and(|gpu| gpu.is_real);
         let is_software = gpu.as_ref().is_some_and(|gpu| !gpu.is_real);
         self.waker.set_software(is_software);
-        self.window_device = gpu.as_ref().and_then(|gpu| gpu.shared.clone());
+        self.window_device = gpu.as_ref().map(|gpu| gpu.shared.clone());
         self.asked = Default::default();
         if let Some(gpu) = gpu {
-            let handles = || (gpu.device.clone(), gpu.queue.clone(), gpu.format);
-            let (device, queue, format) = handles();
-            let slides = SlideRenderer::new(device, queue, format);
+            let WindowDevice { device, queue, .. } = gpu.shared.clone();
+            let slides = SlideRenderer::new(device, queue, gpu.format);
             self.renderer = Some(Arc::new(Mutex::new(slides)));
-            let (device, queue, format) = handles();
-            let overlay = OverlayRenderer::new(device, queue, format);
+            let overlay = OverlayRenderer::new(gpu.shared, gpu.format);
             self.overlay_renderer = Some(Arc::new(Mutex::new(overlay)));
         }
         self.hand_over_profiles();
@@ -37,7 +36,11 @@ impl App {
     pub fn watch(&mut self, gpu: &Gpu) {
         let ctx = self.ctx.clone();
         let wake = move || ctx.request_repaint();
-        self.device_watch = Some(DeviceWatch::start(&gpu.device, &gpu.queue, wake));
+        self.device_watch = Some(DeviceWatch::start(
+            &gpu.shared.device,
+            &gpu.shared.queue,
+            wake,
+        ));
     }
 
     /// Why the device that is watched can't be drawn on any more; `None` while it can.

@@ -64,12 +64,8 @@ pub struct Gpu {
     pub adapter: String,
     /// Whether it is a graphics card, not the processor.
     pub is_real: bool,
-    /// The device.
-    pub device: wgpu::Device,
-    /// Its queue.
-    pub queue: wgpu::Queue,
-    /// All of it, to be computed on too; none where the picture is drawn by the test's own device.
-    pub shared: Option<WindowDevice>,
+    /// The device, to be computed on too.
+    pub shared: WindowDevice,
     /// Format of the window's pixels.
     pub format: wgpu::TextureFormat,
 }

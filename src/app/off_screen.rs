@@ -225,9 +225,7 @@ fn handles(gpu: &Headless) -> Gpu {
     Gpu {
         adapter: describe(&gpu.adapter.get_info()),
         is_real: !is_software(&gpu.adapter.get_info()),
-        device: gpu.device.clone(),
-        queue: gpu.queue.clone(),
-        shared: Some(gpu.shared()),
+        shared: gpu.shared(),
         format: FORMAT,
     }
 }

@@ -74,14 +74,12 @@ impl App {
         let gpu = creation.wgpu_render_state.as_ref().map(|state| Gpu {
             adapter: device::describe(&state.adapter.get_info()),
             is_real: !device::is_software(&state.adapter.get_info()),
-            device: state.device.clone(),
-            queue: state.queue.clone(),
-            shared: Some(WindowDevice {
+            shared: WindowDevice {
                 instance: state.instance.clone(),
                 adapter: state.adapter.clone(),
                 device: state.device.clone(),
                 queue: state.queue.clone(),
-            }),
+            },
             format: state.target_format,
         });
         if let Some(gpu) = &gpu {

@@ -144,7 +144,7 @@ impl Offscreen {
     pub fn open() -> anyhow::Result<Self> {
         let gpu = Headless::open()?;
         let renderer = SlideRenderer::new(gpu.device.clone(), gpu.queue.clone(), FORMAT);
-        let overlay = OverlayRenderer::new(gpu.device.clone(), gpu.queue.clone(), FORMAT);
+        let overlay = OverlayRenderer::new(gpu.shared(), FORMAT);
         Ok(Self {
             gpu,
             renderer,

@@ -41,14 +41,12 @@ impl Window {
         let gpu = Gpu {
             adapter: "test".into(),
             is_real: false,
-            device: render_state.device.clone(),
-            queue: render_state.queue.clone(),
-            shared: Some(WindowDevice {
+            shared: WindowDevice {
                 instance: render_state.instance.clone(),
                 adapter: render_state.adapter.clone(),
                 device: render_state.device.clone(),
                 queue: render_state.queue.clone(),
-            }),
+            },
             format: render_state.target_format,
         };
         let mut options = Some(AppOptions {

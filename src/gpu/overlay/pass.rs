@@ -6,6 +6,7 @@ use crate::geometry::SlideRect;
 use crate::gpu::UploadBudget;
 use crate::gpu::atlas::{AtlasKind, LayerAtlas, LayerPixels};
 use crate::gpu::buffers::uniform_buffer;
+use crate::gpu::device::WindowDevice;
 use crate::gpu::paint_tiles::PageTexture;
 use crate::labels::{PAGE_PX, PageId};
 use crate::tiles::queue::ViewSlot;
@@ -58,8 +59,7 @@ pub struct OverlayCoverage {
 
 /// Draws overlays on one device: pipelines, the atlas of pages, and a label map for each view.
 pub struct OverlayRenderer {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    home: WindowDevice,
     label_maps: LabelMapPass,
     pipelines: Pipelines,
     atlas: LayerAtlas<PageKey, PageTag>,
@@ -77,14 +77,14 @@ struct ViewState {
 impl OverlayRenderer {
     /// Compiles the passes for targets of `format`; pipelines for all but the usual styles are made
     /// when first needed.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue, format: wgpu::TextureFormat) -> Self {
+    pub fn new(home: WindowDevice, format: wgpu::TextureFormat) -> Self {
+        let WindowDevice { device, queue, .. } = &home;
         Self {
             label_maps: LabelMapPass::new(device.clone(), queue.clone()),
-            pipelines: Pipelines::new(&device, format),
-            atlas: LayerAtlas::new(&device, ATLAS),
+            pipelines: Pipelines::new(device, format),
+            atlas: LayerAtlas::new(device, ATLAS),
             views: HashMap::new(),
-            device,
-            queue,
+            home,
         }
     }
 
@@ -214,8 +214,9 @@ impl OverlayRenderer {
             version: part.page.version(),
             is_full: contents.map(|content| texels.iter().all(|t| content.is_known(*t))),
         };
-        let (device, queue, key) = (&self.device, &self.queue, (layer, part.source));
-        if let Some(page) = PageTexture::of(&part.page, device) {
+        let (device, queue) = (&self.home.device, &self.home.queue);
+        let key = (layer, part.source);
+        if let Some(page) = PageTexture::of(&part.page, &self.home) {
             return self.atlas.copy(device, queue, key, page, tag).is_some();
         }
         let pixels = LayerPixels {
@@ -234,7 +235,7 @@ impl OverlayRenderer {
         scene: LabelScene,
     ) {
         let steps = Steps::new(input.style, scene.has_provisional);
-        self.pipelines.make(&self.device, steps);
+        self.pipelines.make(&self.home.device, steps);
         let (old_map, old) = match self.views.remove(&slot) {
             Some(view) => (Some(view.map), Some((view.uniforms, view.bind_group))),
             None => (None, None),
@@ -244,7 +245,8 @@ impl OverlayRenderer {
             Some((uniforms, bind_group)) if !is_new => (uniforms, bind_group),
             _ => self.bind(&map),
         };
-        self.queue
+        self.home
+            .queue
             .write_buffer(&uniforms, 0, bytemuck::bytes_of(look));
         let view = ViewState {
             map,
@@ -257,12 +259,12 @@ impl OverlayRenderer {
 
     /// A buffer for the uniforms, bound together with a label map.
     fn bind(&self, map: &LabelMap) -> (wgpu::Buffer, wgpu::BindGroup) {
-        let uniforms = uniform_buffer::<Uniforms>(&self.device, "overlay uniforms");
+        let uniforms = uniform_buffer::<Uniforms>(&self.home.device, "overlay uniforms");
         let resources = [
             uniforms.as_entire_binding(),
             wgpu::BindingResource::TextureView(&map.texture),
         ];
-        let bind_group = self.pipelines.bindings().bind(&self.device, resources);
+        let bind_group = self.pipelines.bindings().bind(&self.home.device, resources);
         (uniforms, bind_group)
     }
 }
@@ -324,8 +326,7 @@ mod tests {
     #[test]
     fn copying_ends_with_the_budget_and_goes_on_with_the_next_frame() {
         let gpu = Headless::open().unwrap();
-        let mut renderer =
-            OverlayRenderer::new(gpu.device, gpu.queue, wgpu::TextureFormat::Rgba8Unorm);
+        let mut renderer = OverlayRenderer::new(gpu.shared(), wgpu::TextureFormat::Rgba8Unorm);
         let (known, unknown) = (Plain::new(1), Plain::new(crate::labels::UNKNOWN));
         let (none, all) = (UploadBudget::of(Duration::ZERO), UploadBudget::unlimited());
         let mut prepare = |slot: u8, layers: &[OverlayLayer<'_>], mut budget: UploadBudget| {
@@ -367,7 +368,7 @@ mod tests {
         let gpu = Headless::open().unwrap();
         let shared = gpu.shared();
         let format = wgpu::TextureFormat::Rgba8Unorm;
-        let mut renderer = OverlayRenderer::new(gpu.device.clone(), gpu.queue.clone(), format);
+        let mut renderer = OverlayRenderer::new(gpu.shared(), format);
         let painter = TilePainter::<()>::new(&shared, 2).unwrap();
         // What is painted is class 1; in memory nothing is known.
         let mut painted = Plain::new(1);

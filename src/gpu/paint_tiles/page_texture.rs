@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::gpu::device::WindowDevice;
 use crate::gpu::overlay::label_map::FORMAT;
 use crate::labels::{PAGE_PX, Page, Texel};
 
@@ -9,14 +10,15 @@ use crate::labels::{PAGE_PX, Page, Texel};
 /// since no other can use them.
 #[derive(Debug)]
 pub struct PageTexture {
-    device: wgpu::Device,
+    /// With the instance: devices of two instances can be equal, since each counts from 1.
+    home: WindowDevice,
     texture: wgpu::Texture,
 }
 
 impl PageTexture {
     /// A texture with the px that a page has in memory.
-    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, texels: &[Texel]) -> Self {
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
+    pub(super) fn new(home: &WindowDevice, texels: &[Texel]) -> Self {
+        let texture = home.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("label page"),
             size: SIZE,
             mip_level_count: 1,
@@ -30,25 +32,26 @@ impl PageTexture {
             view_formats: &[],
         });
         let bytes = bytemuck::cast_slice(texels);
-        queue.write_texture(texture.as_image_copy(), bytes, LAYOUT, SIZE);
+        home.queue
+            .write_texture(texture.as_image_copy(), bytes, LAYOUT, SIZE);
         Self {
-            device: device.clone(),
+            home: home.clone(),
             texture,
         }
     }
 
-    /// Where a page is drawn from, where that is in `device`'s memory. Pages that another device
+    /// Where a page is drawn from, where that is in the memory of `home`. Pages that another device
     /// painted, such as a window's for a picture off screen or one that was lost, are drawn from
     /// their px in the processor's memory.
-    pub fn of<'a>(page: &'a Page, device: &wgpu::Device) -> Option<&'a wgpu::Texture> {
+    pub fn of<'a>(page: &'a Page, home: &WindowDevice) -> Option<&'a wgpu::Texture> {
         let held: &Self = page.resident()?.downcast_ref()?;
-        (held.device == *device).then_some(&held.texture)
+        (held.home == *home).then_some(&held.texture)
     }
 
     /// The same, to be kept.
-    pub(super) fn held_by(page: &Page, device: &wgpu::Device) -> Option<Arc<Self>> {
+    pub(super) fn held_by(page: &Page, home: &WindowDevice) -> Option<Arc<Self>> {
         let held: Arc<Self> = Arc::clone(page.resident()?).downcast().ok()?;
-        (held.device == *device).then_some(held)
+        (held.home == *home).then_some(held)
     }
 
     pub(super) fn texture(&self) -> &wgpu::Texture {

@@ -23,8 +23,7 @@ const GROUP_PX: u32 = 8;
 
 /// Paints pages of label maps from the scores of tiles, on one device. Pages are told apart by `K`.
 pub struct TilePainter<K> {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
+    home: WindowDevice,
     paint: wgpu::ComputePipeline,
     reduce: wgpu::ComputePipeline,
     arrivals: Arrivals<K>,
@@ -36,17 +35,16 @@ impl<K> TilePainter<K> {
     /// # Errors
     /// When the device refuses.
     pub fn new(window: &WindowDevice, classes: usize) -> Result<Self, PaintError> {
-        let (device, queue) = (window.device.clone(), window.queue.clone());
+        let device = &window.device;
         let text = include_str!("../../../shaders/paint_tiles.wgsl");
         let text = format!("const CLASSES: u32 = {classes}u;\n{text}");
-        let (paint, reduce) = checked(&device, || {
-            let paint = pipeline(&device, "paint_tiles.wgsl", &text);
-            (paint, pipeline(&device, "reduce_page.wgsl", REDUCE_SHADER))
+        let (paint, reduce) = checked(device, || {
+            let paint = pipeline(device, "paint_tiles.wgsl", &text);
+            (paint, pipeline(device, "reduce_page.wgsl", REDUCE_SHADER))
         })?;
         Ok(Self {
             arrivals: Arrivals::new(device.clone()),
-            device,
-            queue,
+            home: window.clone(),
             paint,
             reduce,
         })
@@ -57,11 +55,11 @@ impl<K> TilePainter<K> {
     /// # Errors
     /// When the device has no memory left.
     pub fn texture_of(&self, page: &mut Page) -> Result<Arc<PageTexture>, PaintError> {
-        if let Some(held) = PageTexture::held_by(page, &self.device) {
+        if let Some(held) = PageTexture::held_by(page, &self.home) {
             return Ok(held);
         }
-        let create = || PageTexture::new(&self.device, &self.queue, page.texels());
-        let texture = Arc::new(checked(&self.device, create)?);
+        let create = || PageTexture::new(&self.home, page.texels());
+        let texture = Arc::new(checked(&self.home.device, create)?);
         page.set_resident(Arc::clone(&texture) as _);
         Ok(texture)
     }
@@ -80,16 +78,16 @@ impl<K> TilePainter<K> {
         wanted: Vec<(K, Arc<PageTexture>)>,
         scores: &ScoreStore,
     ) -> Result<(), PaintError> {
-        let (handed_in, reads) = checked(&self.device, || {
+        let (handed_in, reads) = checked(&self.home.device, || {
             let label = Some("paint tiles");
             let descriptor = wgpu::CommandEncoderDescriptor { label };
-            let mut encoder = self.device.create_command_encoder(&descriptor);
+            let mut encoder = self.home.device.create_command_encoder(&descriptor);
             self.encode_cells(&mut encoder, rules, pages, scores);
             self.encode_reductions(&mut encoder, reductions, ranks);
             let read =
                 |(key, page): (K, Arc<PageTexture>)| self.arrivals.read(&mut encoder, key, &page);
             let reads: Vec<Read<K>> = wanted.into_iter().map(read).collect();
-            (self.queue.submit([encoder.finish()]), reads)
+            (self.home.queue.submit([encoder.finish()]), reads)
         })?;
         self.arrivals.await_reads(handed_in, reads);
         Ok(())
@@ -165,11 +163,14 @@ impl<K> TilePainter<K> {
             .zip(resources)
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("paint tiles"),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
+        let group = self
+            .home
+            .device
+            .create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("paint tiles"),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         pass.set_pipeline(pipeline);
         pass.set_bind_group(0, &group, &[]);
@@ -178,13 +179,13 @@ impl<K> TilePainter<K> {
 
     /// A buffer with some bytes in it, at least 4.
     fn filled(&self, usage: wgpu::BufferUsages, bytes: &[u8]) -> wgpu::Buffer {
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+        let buffer = self.home.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("paint tiles"),
             size: (bytes.len() as u64).max(4),
             usage: usage | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        self.queue.write_buffer(&buffer, 0, bytes);
+        self.home.queue.write_buffer(&buffer, 0, bytes);
         buffer
     }
 }
