@@ -2,6 +2,7 @@
 
 mod features;
 mod lined_up;
+mod parts;
 mod shown;
 
 use std::collections::{HashMap, VecDeque};
@@ -43,7 +44,7 @@ impl Default for Limits {
         Self {
             feature_bytes: 768 << 20,
             score_bytes: 512 << 20,
-            page_bytes: 256 << 20,
+            page_bytes: 352 << 20,
             encode_batch: 2,
             decode_batch: 8,
         }
@@ -59,7 +60,8 @@ pub enum Step {
     Worked,
 }
 
-/// How often the fields are looked through again for what was lost from a cache before it was used.
+/// How often the fields are looked through again although no less is left of them than before: what
+/// was lost from a cache before it was used.
 const PASSES: u32 = 4;
 
 /// Tiles that one step looks at for tissue at most.
@@ -85,6 +87,10 @@ pub struct Engine<M: LiveModel, P = OnProcessor> {
     features: ByteCache<TileKey, M::Features>,
     scores: ByteCache<TileKey, Scores<M::Scores>>,
     queue: VecDeque<TileKey>,
+    /// Tiles that have their turn when the queue is through.
+    later: usize,
+    /// Cells that were not what is asked for when the queue was made.
+    stale: usize,
     passes_left: u32,
     /// Whether no new tile was encoded since the last wish.
     is_asked_anew: bool,
@@ -134,6 +140,8 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             features: ByteCache::new(limits.feature_bytes),
             scores: ByteCache::new(limits.score_bytes),
             queue: VecDeque::new(),
+            later: 0,
+            stale: 0,
             passes_left: 0,
             is_asked_anew: true,
             pace: TilePace::default(),
@@ -188,7 +196,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
     /// How far the engine is. Areas are of the first field; of a large one only when all is done.
     pub fn status(&self) -> LiveStatus {
         LiveStatus {
-            waiting: self.queue.len(),
+            waiting: self.queue.len() + self.later,
             encoded: self.pace.encoded,
             decoded: self.pace.decoded,
             tiles_per_s: self.pace.tiles_per_s(),
@@ -208,7 +216,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         let sheet = self.sheets.get(&(field.slide_id, field.analysis.scale()))?;
         let (x, y) = sheet.wanted_px(&field.seen, field.center)?;
         let px = x.len() as u64 * y.len() as u64;
-        let counts = px <= MOST_PX_COUNTED_OFTEN || self.queue.is_empty();
+        let counts = px <= MOST_PX_COUNTED_OFTEN || self.is_through();
         counts.then(|| {
             let key = LayerKey {
                 slide: field.slide_id,
@@ -221,8 +229,7 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
     /// Does one small piece of work: tiles whose features are at hand before tiles that are new.
     pub fn step(&mut self) -> Step {
         if self.queue.is_empty() && self.passes_left > 0 {
-            self.passes_left -= 1;
-            self.line_up();
+            self.go_on();
         }
         let kept = self.next_kept();
         if !kept.is_empty() {
@@ -243,13 +250,18 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
     /// At most one step's work is under way on another device, so that a view that moves is drawn in
     /// time; none is when a field is done.
     fn end_step(&mut self) -> Step {
-        let is_done = self.queue.is_empty();
+        let is_done = self.is_through();
         let settled = self.painter.settle(&self.shared, usize::from(!is_done));
         self.note(settled);
         if is_done {
             self.pace.field_done();
         }
         Step::Worked
+    }
+
+    /// Whether no tile is left of all that was lined up.
+    fn is_through(&self) -> bool {
+        self.queue.is_empty() && self.later == 0
     }
 
     fn note(&mut self, painted: Result<(), ModelError>) {

@@ -11,8 +11,12 @@ use crate::segment::grid::{GridError, GridSpec, TileGrid, TileId};
 use crate::segment::window::window;
 use crate::slide::SlideSource;
 
-/// Tiles along each side of a field that are worked on at most: of larger ones the middle.
-const MOST_TILES: u32 = 160;
+/// Px of a field that are worked on at most, of larger ones in the middle: as many as pages are kept
+/// of.
+const MOST_PX: f64 = 7680.0 * 7680.0;
+
+/// The same along one side.
+const MOST_SIDE_PX: f64 = 2.0 * 7680.0;
 
 /// A slide cut for one magnification, and tiles that will never have scores.
 pub struct Sheet {
@@ -127,27 +131,41 @@ impl Sheet {
         center: SlidePoint,
     ) -> Option<(Range<u32>, Range<u32>)> {
         let (x, y) = self.raster.px_in(seen)?;
+        let (width, height) = most_px(x.len(), y.len());
         let scale = self.raster.slide_px_per_px;
         let cell = self.cell_px();
-        let most = MOST_TILES * self.grid.spec.step_px();
-        let along = |px: Range<u32>, center: f64, side: u32| {
+        let along = |px: Range<u32>, most: u32, center: f64, side: u32| {
             let middle = center.clamp(f64::from(px.start), f64::from(px.end)) as u32;
             let start = px.start.max(middle.saturating_sub(most / 2));
             let end = px.end.min(middle.saturating_add(most / 2)).max(start + 1);
             start / cell * cell..(end.div_ceil(cell) * cell).min(side)
         };
         Some((
-            along(x, center.x / scale.0, self.grid.size_px.0),
-            along(y, center.y / scale.1, self.grid.size_px.1),
+            along(x, width, center.x / scale.0, self.grid.size_px.0),
+            along(y, height, center.y / scale.1, self.grid.size_px.1),
         ))
+    }
+
+    /// Whether only the middle of a field is worked on, because it has too many px.
+    pub fn is_cut(&self, seen: &SlideRect) -> bool {
+        let px = self.raster.px_in(seen);
+        px.is_some_and(|(x, y)| most_px(x.len(), y.len()) < (u32::MAX, u32::MAX))
     }
 
     /// The tiles with a say on px, those nearest to a place of the slide first.
     pub fn tiles(&self, x: &Range<u32>, y: &Range<u32>, center: SlidePoint) -> Vec<TileId> {
         let columns = asked(&self.grid, x, self.grid.columns());
-        let mut tiles: Vec<TileId> = asked(&self.grid, y, self.grid.rows())
-            .flat_map(|row| columns.clone().map(move |column| TileId { column, row }))
-            .collect();
+        let tiles = asked(&self.grid, y, self.grid.rows())
+            .flat_map(|row| columns.clone().map(move |column| TileId { column, row }));
+        self.nearest_first(tiles, center)
+    }
+
+    /// Tiles sorted by how far they are from a place of the slide.
+    pub fn nearest_first(
+        &self,
+        tiles: impl IntoIterator<Item = TileId>,
+        center: SlidePoint,
+    ) -> Vec<TileId> {
         let scale = self.raster.slide_px_per_px;
         let half = f64::from(self.grid.spec.step_px()) / 2.0;
         let away = |tile: &TileId| {
@@ -156,9 +174,22 @@ impl Sheet {
             let y = middle(tile.row) - center.y / scale.1;
             (x * x + y * y) as u64
         };
+        let mut tiles: Vec<TileId> = tiles.into_iter().collect();
         tiles.sort_by_cached_key(|tile| (away(tile), tile.row, tile.column));
         tiles
     }
+}
+
+/// Width and height of what is worked on of a field of so many px: its shape, as long as no side is
+/// too long. Greater than any field where that is all of it.
+fn most_px(width: usize, height: usize) -> (u32, u32) {
+    let (width, height) = (width as f64, height as f64);
+    let share = (MOST_PX / (width * height)).min(1.0).sqrt();
+    let along = |px: f64| match (px * share).min(MOST_SIDE_PX) {
+        most if most < px => most as u32,
+        _ => u32::MAX,
+    };
+    (along(width), along(height))
 }
 
 /// The px of `sheet` under px of another sheet of the same slide, of as fine px or finer, with one px

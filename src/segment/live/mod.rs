@@ -20,6 +20,8 @@ mod model;
 mod one_sided_tests;
 mod pace;
 mod paint;
+#[cfg(test)]
+mod part_tests;
 mod published;
 mod said;
 mod still;

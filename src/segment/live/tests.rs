@@ -558,8 +558,8 @@ proptest! {
     ) {
         let slide = small_slide();
         let tile_bytes = u64::from(TILE_PX * TILE_PX) * 12;
-        // Of a field's tiles some more than fit, or just as many.
-        let most = if analysis == Analysis::Plain(2) { 40 } else { 220 };
+        // Of a field's tiles a part.
+        let most = if analysis == Analysis::Plain(2) { 20 } else { 60 };
         let limits = match tight {
             true => Limits {
                 feature_bytes: 3072 * (most - 5),

@@ -5,12 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Engine, MOST_LOOKED_AT};
-use crate::labels::{LabelPyramid, NO_STAMP};
+use crate::labels::LabelPyramid;
 use crate::segment::agreement::difference_ranks;
-use crate::segment::grid::TileId;
 use crate::segment::live::canvas::CellPainter;
-use crate::segment::live::cell::asked;
-use crate::segment::live::field::{Sheet, px_of};
 use crate::segment::live::layer::{Analysis, LayerKey};
 use crate::segment::live::local_tissue::LocalTissue;
 use crate::segment::live::model::LiveModel;
@@ -19,11 +16,13 @@ use crate::segment::live::said::{Scores, TileKey};
 use crate::segment::live::wish::FieldWish;
 
 impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
-    /// Lists the tiles of all fields whose cells are not what is asked for, context first: it is
-    /// few tiles and gives the first picture.
+    /// Lists the tiles of all fields whose cells are not what is asked for, part by part, as many as
+    /// scores can be kept of at a time: a cell needs those of all its tiles at once.
     pub(super) fn line_up(&mut self) {
         self.queue.clear();
-        let mut listed = HashSet::new();
+        self.stale = 0;
+        let most = self.tiles_at_once();
+        let (mut listed, mut later) = (HashSet::new(), HashSet::new());
         for field in self.wish.fields.clone() {
             let context = field.analysis.context();
             for scale in context.into_iter().chain([field.analysis.scale()]) {
@@ -31,14 +30,43 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
                     self.failure = Some(reason);
                 }
             }
-            for scale in field.analysis.tile_scales() {
-                for key in self.waiting_tiles(&field, scale) {
-                    if listed.insert(key) {
-                        self.queue.push_back(key);
-                    }
+            let stale = self.stale_cells(&field);
+            self.stale += stale.len();
+            for part in self.parts(&field, stale, most) {
+                let more = part.iter().filter(|key| !listed.contains(*key)).count();
+                // One that is too large by itself is tried alone.
+                let has_room = listed.is_empty() || listed.len() + more <= most;
+                if later.is_empty() && has_room {
+                    let new = part.into_iter().filter(|key| listed.insert(*key));
+                    self.queue.extend(new);
+                } else {
+                    later.extend(part);
                 }
             }
         }
+        self.later = later.difference(&listed).count();
+    }
+
+    /// Once the queue is through: the next parts of what is asked for, or again what was lost before
+    /// it was used.
+    pub(super) fn go_on(&mut self) {
+        let before = self.stale;
+        self.line_up();
+        if self.stale >= before {
+            self.passes_left -= 1;
+        }
+        if self.stale == 0 || self.passes_left == 0 {
+            self.passes_left = 0;
+            self.later = 0;
+        }
+    }
+
+    /// How many tiles' scores are kept for certain while others come.
+    fn tiles_at_once(&self) -> usize {
+        let tile_px = u64::from(self.model.tile_px());
+        let tile_bytes = self.model.classes().len() as u64 * tile_px * tile_px * 4;
+        let kept = self.limits.score_bytes / tile_bytes.max(1);
+        (kept * 3 / 4).max(1) as usize
     }
 
     /// Cuts the slide for a scale and makes its maps known, where that was not done before.
@@ -71,76 +99,6 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             pyramid.ask_for(self.stamp);
             Published::new(pyramid, codes, px_mm2)
         });
-    }
-
-    /// The tiles of a field at one scale with a say on a cell that is not what is asked for.
-    pub(super) fn waiting_tiles(&self, field: &FieldWish, scale: u8) -> Vec<TileKey> {
-        let of = |scale: u8| self.sheets.get(&(field.slide_id, scale));
-        let Some(sheet) = of(scale) else {
-            return Vec::new();
-        };
-        let Some((mut x, mut y)) = sheet.wanted_px(&field.seen, field.center) else {
-            return Vec::new();
-        };
-        let maps = field.analysis.maps().into_iter();
-        let made_of = maps.filter(|map| map.tile_scales().any(|of| of == scale));
-        let layers: Vec<(&Sheet, Analysis)> = made_of
-            .filter_map(|map| Some((of(map.scale())?, map)))
-            .collect();
-        // Finer px may be made of px one beyond those that are wanted of this scale itself.
-        for (finer, _) in &layers {
-            let wanted = finer.wanted_px(&field.seen, field.center);
-            if let Some((under_x, under_y)) = wanted.map(|px| px_of(sheet, finer, px)) {
-                x = x.start.min(under_x.start)..x.end.max(under_x.end);
-                y = y.start.min(under_y.start)..y.end.max(under_y.end);
-            }
-        }
-        let stale = self.stale_tiles(field, sheet, &layers);
-        let tiles = sheet.tiles(&x, &y, field.center).into_iter();
-        tiles
-            .filter(|tile| stale.contains(tile))
-            .map(|tile| TileKey {
-                slide: field.slide_id,
-                scale,
-                tile,
-            })
-            .collect()
-    }
-
-    /// Tiles of `sheet` with a say on a seen cell of one of the layers that is not up to date.
-    pub(super) fn stale_tiles(
-        &self,
-        field: &FieldWish,
-        sheet: &Sheet,
-        layers: &[(&Sheet, Analysis)],
-    ) -> HashSet<TileId> {
-        let shared = self.shared.lock();
-        let mut stale = HashSet::new();
-        for (of_layer, analysis) in layers {
-            let key = LayerKey {
-                slide: field.slide_id,
-                analysis: *analysis,
-            };
-            let wanted = of_layer.wanted_px(&field.seen, field.center);
-            let (Some((x, y)), Some(layer)) = (wanted, shared.get(&key)) else {
-                continue;
-            };
-            for cell in of_layer.cells(&x, &y) {
-                let place = of_layer.place(cell);
-                let page = layer.pyramid.peek(place.page);
-                let stamp = page.map_or(NO_STAMP, |page| page.stamp(place.block));
-                if stamp != NO_STAMP && stamp >= self.stamp {
-                    continue;
-                }
-                let (x, y) = px_of(sheet, of_layer, of_layer.cell(cell));
-                for row in asked(&sheet.grid, &y, sheet.grid.rows()) {
-                    for column in asked(&sheet.grid, &x, sheet.grid.columns()) {
-                        stale.insert(TileId { column, row });
-                    }
-                }
-            }
-        }
-        stale
     }
 
     /// Takes tiles off the queue whose features are kept; those whose scores are right already need

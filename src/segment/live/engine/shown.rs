@@ -9,7 +9,7 @@ use crate::labels::NO_STAMP;
 use crate::segment::grid::TileId;
 use crate::segment::live::canvas::{CellPainter, CellWork, PaintOrder};
 use crate::segment::live::cell::asked;
-use crate::segment::live::field::{around, px_of, seen_cells};
+use crate::segment::live::field::{Sheet, around, px_of, seen_cells};
 use crate::segment::live::layer::{LayerKey, MAGNIFICATIONS};
 use crate::segment::live::model::LiveModel;
 use crate::segment::live::said::{CellPx, NearPx, Said, TileKey};
@@ -27,19 +27,15 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         }
         let queued: HashSet<TileKey> = self.queue.iter().copied().collect();
         for (layer, mut cells) in cells {
-            cells.retain(|cell| !self.is_waiting(layer, *cell, &queued));
+            cells.retain(|cell| self.is_due(layer, *cell, &queued));
             self.show_cells(layer, cells.into_iter().collect());
         }
     }
 
-    /// Whether a cell had better wait: something is shown of it, and tiles with a say on it are on
-    /// their way. Otherwise it would be made anew for each of them.
-    pub(super) fn is_waiting(
-        &self,
-        layer: LayerKey,
-        cell: (u32, u32),
-        queued: &HashSet<TileKey>,
-    ) -> bool {
+    /// Whether a cell is to be painted now: not where it is what is asked for, nor where something is
+    /// shown of it and tiles with a say on it are on their way. It would be made anew for each of
+    /// them.
+    fn is_due(&self, layer: LayerKey, cell: (u32, u32), queued: &HashSet<TileKey>) -> bool {
         let (slide, fine) = (layer.slide, layer.analysis.scale());
         let Some(sheet) = self.sheets.get(&(slide, fine)) else {
             return false;
@@ -48,10 +44,24 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
         let shared = self.shared.lock();
         let published = shared.get(&layer);
         let page = published.and_then(|published| published.pyramid.peek(place.page));
-        if page.is_none_or(|page| page.stamp(place.block) == NO_STAMP) {
-            return false;
-        }
+        let stamp = page.map_or(NO_STAMP, |page| page.stamp(place.block));
         drop(shared);
+        match stamp {
+            NO_STAMP => true,
+            stamp if stamp >= self.stamp => false,
+            _ => !self.awaits(layer, cell, sheet, queued),
+        }
+    }
+
+    /// Whether tiles with a say on a cell are on their way.
+    fn awaits(
+        &self,
+        layer: LayerKey,
+        cell: (u32, u32),
+        sheet: &Sheet,
+        queued: &HashSet<TileKey>,
+    ) -> bool {
+        let slide = layer.slide;
         layer.analysis.tile_scales().any(|scale| {
             let Some(of_scale) = self.sheets.get(&(slide, scale)) else {
                 return false;
