@@ -31,11 +31,17 @@ override with_fill: bool = true;
 override outline_px: i32 = 2;
 override with_hatch: bool = true;
 override with_swipe: bool = true;
+// Whether a veil lies where there is no class.
+override with_veil: bool = false;
+// Its colour, and its share of the opacity of areas.
+override veil_grey: f32 = 0.5;
+override veil_share: f32 = 1.0;
 
 // States in the label map; 0 is unknown.
 const PROVISIONAL: u32 = 1u;
 const FAILED: u32 = 253u;
 const NOT_SHOWN: u32 = 255u;
+const NOT_ANALYSED: u32 = 255u;
 // Where outlines begin in `colours`.
 const LINES: u32 = 256u;
 
@@ -138,6 +144,9 @@ fn fragment_main(corner: Corner) -> @location(0) vec4f {
     }
     if seen.a == 0u {
         drawn = vec4f(0.0);
+    }
+    if with_veil && (seen.a == 0u || seen.r == NOT_ANALYSED) {
+        drawn = vec4f(vec3f(veil_grey), uniforms.opacity * veil_share);
     }
     if with_swipe {
         let away_px = abs(place.x + 0.5 - uniforms.swipe_px);

@@ -377,6 +377,7 @@ impl OverlayArgs {
             },
             // As in the window: where maps differ stays visible, however little it is.
             show_any: self.model.is_some() && self.show == Show::Agreement,
+            veils_rest: self.model.is_some() && self.show == Show::Agreement,
             palette,
             ..OverlayStyle::default()
         }

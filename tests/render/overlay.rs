@@ -390,6 +390,56 @@ fn only_what_is_provisional_is_hatched_and_the_hatch_moves_with_the_slide() {
 }
 
 #[test]
+fn a_veil_lies_where_a_map_says_nothing_and_nowhere_else() {
+    // Left uncoloured, coloured, not analysed, failed, unknown.
+    let pages = ByRule::new(|_, x, _| {
+        Texel::of(match x {
+            0..40 => 0,
+            40..80 => 1,
+            80..120 => NOT_ANALYSED,
+            120..160 => FAILED,
+            _ => UNKNOWN,
+        })
+    });
+    let layers = [layer(SMALL, &pages)];
+    let style = |veils_rest: bool| OverlayStyle {
+        palette: vec![[9, 9, 9, 0], [213, 94, 0, 255]],
+        veils_rest,
+        ..opaque()
+    };
+    let view = view_at(0.0, 0.0, (300, 40), 1.0);
+    let veiled = overlaid(&view, &layers, &[], &style(true));
+    let plain = overlaid(&view, &layers, &[], &style(false));
+    for (x, is_veiled) in [
+        (20, false),
+        (60, false),
+        (100, true),
+        (140, false),
+        (200, true),
+        (280, false),
+    ] {
+        let (with, without) = (rgb(&veiled, x, 20), rgb(&plain, x, 20));
+        assert_eq!(with != without, is_veiled, "{x}: {with:?} for {without:?}");
+        let meant = BLANK_RGB.map(|c| f64::from(c) * 0.2 + 96.0 * 0.8);
+        let near = |(c, meant): (u8, f64)| (f64::from(c) - meant).abs() <= 2.0;
+        assert!(
+            !is_veiled || with.into_iter().zip(meant).all(near),
+            "{with:?}"
+        );
+    }
+    let swiped = OverlayStyle {
+        swipe: Some(1.0),
+        ..style(true)
+    };
+    let swiped = overlaid(&view, &layers, &layers, &swiped);
+    assert_eq!(
+        rgb(&swiped, 100, 20),
+        BLANK_RGB,
+        "other maps are no comparison"
+    );
+}
+
+#[test]
 fn values_are_shown_as_heat_and_colours_as_themselves() {
     let texel = |x: u32, known: u8| Texel {
         code: if known > 0 { 3 } else { UNKNOWN },

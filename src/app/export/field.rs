@@ -186,8 +186,11 @@ impl FieldPicture {
         };
         let heat = overlay.heat.as_deref();
         let legend = Legend::of(&overlay.what, style, &overlay.classes, codes.as_ref(), heat);
-        let notes = overlay.notices.clone();
-        Some(Legend { notes, ..legend })
+        let notes = legend.notes.iter().chain(&overlay.notices).cloned();
+        Some(Legend {
+            notes: notes.collect(),
+            ..legend
+        })
     }
 
     fn provenance(&self) -> png::Provenance {

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::app::overlay::DrawnLayer;
+use crate::app::overlay::{DrawnLayer, NOT_COMPARED};
 use crate::geometry::{ScreenPoint, View};
 use crate::gpu::overlay::{
-    OverlayContent, OverlayLayer, OverlayShape, OverlayStyle, PageStore, texel_at,
+    OverlayContent, OverlayLayer, OverlayShape, OverlayStyle, PageStore, VEILED_GLASS_RGB, texel_at,
 };
 use crate::labels::{LabelClass, Page, PageId};
 
@@ -76,7 +76,7 @@ impl Legend {
         Self {
             title: format!("{what}: {drawn}"),
             key,
-            notes: Vec::new(),
+            notes: unlisted(style, classes),
         }
     }
 }
@@ -114,6 +114,16 @@ fn shape_words(shape: OverlayShape) -> &'static str {
     }
 }
 
+/// Classes that are left uncoloured on purpose, in words: of maps in which only they are.
+fn unlisted(style: &OverlayStyle, classes: &[LabelClass]) -> Vec<String> {
+    let hidden = (0..=u8::MAX)
+        .zip(classes)
+        .filter(|(code, _)| style.has_veil() && !style.shows(*code));
+    hidden
+        .map(|(_, class)| format!("Not coloured: {}", class.name))
+        .collect()
+}
+
 fn listed(
     style: &OverlayStyle,
     classes: &[LabelClass],
@@ -126,7 +136,11 @@ fn listed(
         name: class.name.clone(),
         rgb: [*r, *g, *b],
     };
-    listed.map(class).collect()
+    let veil = style.has_veil().then(|| LegendClass {
+        name: NOT_COMPARED.to_owned(),
+        rgb: VEILED_GLASS_RGB,
+    });
+    listed.map(class).chain(veil).collect()
 }
 
 /// The codes that an overlay shows in a view, by the rule that it is drawn by; of pictures of more
@@ -288,6 +302,14 @@ mod tests {
         let some = BTreeSet::from([1, 2]);
         let some = Legend::of("x", &style, &classes, Some(&some), None);
         assert_eq!(names(some), shown[1..]);
+        let compared = OverlayStyle {
+            veils_rest: true,
+            ..style.clone()
+        };
+        let compared = Legend::of("x", &compared, &classes, None, None);
+        assert_eq!(compared.notes, ["Not coloured: gland"]);
+        let veil = (NOT_COMPARED.to_owned(), VEILED_GLASS_RGB);
+        assert_eq!(names(compared).last(), Some(&veil));
         style.content = OverlayContent::Extra;
         let heat = Legend::of("x", &style, &classes, None, None);
         assert_eq!(heat.title, "x: entropy");

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{FieldOverlay, FieldPicture, LegendClasses, Writing, heat_words};
 use crate::app::App;
 use crate::app::masks::Shown;
-use crate::app::overlay::{AnalysisMode, DialSet};
+use crate::app::overlay::{ALL_KNOWN, AnalysisMode, DialSet};
 use crate::app::state::PaneIndex;
 use crate::gpu::overlay::OverlayContent;
 use crate::jobs::live::LiveModelFacts;
@@ -192,9 +192,10 @@ impl App {
             what: self.what_is_drawn(pane),
             heat: self.heat(style.content),
             classes: self.drawn_classes(),
-            notices: is_starter
-                .then(|| STARTER_NOTICE.to_owned())
+            notices: self
+                .part_analysed(pane)
                 .into_iter()
+                .chain(is_starter.then(|| STARTER_NOTICE.to_owned()))
                 .collect(),
             origin: facts
                 .zip(analysis)
@@ -203,6 +204,17 @@ impl App {
             layers,
             style,
         })
+    }
+
+    /// How much of a pane's field the model has looked at, where that is not all of it.
+    fn part_analysed(&self, pane: PaneIndex) -> Option<String> {
+        let is_of_model = self.state.masks.shown == Shown::Model;
+        let is_active = self.state.active == pane;
+        let areas = self.state.overlay.areas.now.as_ref();
+        let known = areas.filter(|_| is_of_model && is_active)?.known;
+        // Rounded down: 100 % is all.
+        (known < ALL_KNOWN)
+            .then(|| format!("{:.0} % of the field is analysed", (known * 100.0).floor()))
     }
 
     /// What the overlay is, in a few words.

@@ -6,8 +6,9 @@ mod fit;
 mod work;
 
 pub use dials::{DialSet, Dials, ResetTo};
+pub(in crate::app) use work::ALL_KNOWN;
 pub(in crate::app) use work::of_model;
-pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
+pub use work::{DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer, NOT_COMPARED};
 
 use std::sync::Arc;
 

@@ -365,6 +365,7 @@ impl App {
         if self.state.draws_difference() {
             style.palette = DIFFERENCE_PALETTE.to_vec();
             style.show_any = true;
+            style.veils_rest = true;
         }
         style
     }
@@ -491,16 +492,18 @@ impl App {
     }
 }
 
-/// Where maps name the same class, and where not: nothing, and vermilion.
+/// Where maps name the same class, and where different ones: nothing, and vermilion.
 pub const DIFFERENCE_PALETTE: [[u8; 4]; 2] = [[0, 158, 115, 0], [213, 94, 0, 255]];
 /// What both are called.
-pub const DIFFERENCE_NAMES: [&str; 2] = ["same class", "other class"];
+pub const DIFFERENCE_NAMES: [&str; 2] = ["agree", "differ"];
+/// What is called that lies under a veil: one of both has no class there, or not yet.
+pub const NOT_COMPARED: &str = "not compared";
 
 /// A turn of a dial that is held is followed by the next one after this at the latest.
 const DIAL_PATIENCE: Duration = Duration::from_millis(800);
 
 /// A field of which at least so much was looked at is known: cells at its edge may be cut.
-const ALL_KNOWN: f64 = 0.999;
+pub(in crate::app) const ALL_KNOWN: f64 = 0.999;
 
 /// One map as the overlay pass looks pages up.
 pub struct LayerPages {

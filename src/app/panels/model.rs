@@ -9,10 +9,10 @@ use super::widgets::{
 use crate::app::command::{Command, Panel};
 use crate::app::file_for::FileFor;
 use crate::app::overlay::{
-    AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, OverlayCommand, OverlayState,
+    AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, NOT_COMPARED, OverlayCommand, OverlayState,
 };
 use crate::app::state::{AppState, Fields};
-use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle};
+use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle, VEILED_GLASS_RGB};
 use crate::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
 use crate::model::shipped::STARTER_NOTICE;
 use crate::segment::live::{Limits, MAGNIFICATIONS};
@@ -133,6 +133,10 @@ fn ready(
     mode(ui, overlay, asked);
     if let Some(analysis) = overlay.analysis {
         fact(ui, "Map", &analysis.to_string(), out);
+    }
+    if overlay.status.is_cut {
+        let warning = ui.visuals().warn_fg_color;
+        ui.label(RichText::new(CUT).small().color(warning));
     }
     ui.add_space(4.0);
     looks(ui, state, asked);
@@ -261,7 +265,7 @@ const HEAT: [(OverlayContent, [(&str, &str); 2]); 3] = [
         OverlayContent::Classes,
         [
             ("Classes", "The most likely class"),
-            ("Classes", "Where both name another class"),
+            ("Classes", "Where both maps name different classes"),
         ],
     ),
     (
@@ -376,19 +380,26 @@ fn probability(
     });
 }
 
+const CUT: &str = "Only the middle of the field is analysed: there is no room for all of it at this \
+                   magnification. Go closer, or pin a coarser one.";
+
 /// What the colours stand for where two maps are held against each other.
 fn difference(ui: &mut Ui) {
-    for (name, [r, g, b, alpha]) in DIFFERENCE_NAMES.iter().zip(DIFFERENCE_PALETTE) {
+    let rows = DIFFERENCE_NAMES.iter().zip(DIFFERENCE_PALETTE);
+    let rows = rows.map(|(name, [r, g, b, alpha])| (*name, (alpha > 0).then_some([r, g, b])));
+    for (name, colour) in rows.chain([(NOT_COMPARED, Some(VEILED_GLASS_RGB))]) {
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 14.0), egui::Sense::hover());
-            if alpha > 0 {
-                let colour = egui::Color32::from_rgb(r, g, b);
-                ui.painter().rect_filled(rect, 2.0, colour);
+            match colour {
+                Some([r, g, b]) => {
+                    let colour = egui::Color32::from_rgb(r, g, b);
+                    ui.painter().rect_filled(rect, 2.0, colour);
+                    ui.label(name);
+                }
+                None => {
+                    ui.label(format!("{name}: not coloured"));
+                }
             }
-            ui.label(match alpha > 0 {
-                true => (*name).to_owned(),
-                false => format!("{name}: not coloured"),
-            });
         });
     }
 }

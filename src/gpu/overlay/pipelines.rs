@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::gpu::quads::{Bindings, QuadPipeline, UNIFORMS, texture};
 
 use super::pass::SHADER;
-use super::style::{OverlayContent, OverlayStyle};
+use super::style::{OverlayContent, OverlayStyle, VEIL_GREY, VEIL_SHARE};
 
 /// What a pipeline draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,7 @@ pub(super) struct Steps {
     outline_px: u8,
     hatch: bool,
     swipe: bool,
+    veil: bool,
 }
 
 impl Steps {
@@ -31,6 +32,7 @@ impl Steps {
             outline_px: style.whole_outline_px(),
             hatch: style.mark_provisional && has_provisional,
             swipe: style.swipe.is_some(),
+            veil: style.has_veil(),
         }
     }
 }
@@ -88,6 +90,9 @@ impl Pipelines {
             ("outline_px", f64::from(steps.outline_px)),
             ("with_hatch", on(steps.hatch)),
             ("with_swipe", on(steps.swipe)),
+            ("with_veil", on(steps.veil)),
+            ("veil_grey", f64::from(VEIL_GREY) / 255.0),
+            ("veil_share", VEIL_SHARE),
             ("linear_target", on(self.format.is_srgb())),
         ];
         let target = wgpu::ColorTargetState {

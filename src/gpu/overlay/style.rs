@@ -62,6 +62,10 @@ pub struct OverlayStyle {
     pub show_any: bool,
     /// Whether what is provisional is hatched.
     pub mark_provisional: bool,
+    /// Whether a grey veil lies where there is no class, since nothing was analysed or is yet: for
+    /// maps that say something by leaving tissue as it is. Not with a swipe, whose sides are two
+    /// maps.
+    pub veils_rest: bool,
     /// Where the layers of before end and those of now begin, as a share of the viewport's width.
     pub swipe: Option<f32>,
 }
@@ -76,6 +80,7 @@ impl Default for OverlayStyle {
             palette: default_palette().map(|[r, g, b]| [r, g, b, 255]).to_vec(),
             show_any: false,
             mark_provisional: true,
+            veils_rest: false,
             swipe: None,
         }
     }
@@ -83,6 +88,15 @@ impl Default for OverlayStyle {
 
 /// How much of a class's colour is left in its outline: dark enough for pink, white and yellow.
 const OUTLINE_LIGHT: f32 = 0.7;
+
+/// Red, green and blue of the veil over what is not analysed.
+pub(super) const VEIL_GREY: u8 = 96;
+
+/// What the veil makes of glass, about: for legends.
+pub const VEILED_GLASS_RGB: [u8; 3] = [190; 3];
+
+/// How much of the areas' opacity it has: less than a class, and more than the eye overlooks.
+pub(super) const VEIL_SHARE: f64 = 0.8;
 
 /// The widest outline, screen px: half of it is within the margin of a label map.
 const MOST_OUTLINE_PX: f32 = 8.0;
@@ -100,6 +114,11 @@ impl OverlayStyle {
 
     pub(super) fn has_fill(&self) -> bool {
         self.shape != OverlayShape::Outline || self.content == OverlayContent::Colours
+    }
+
+    /// Whether the veil is drawn.
+    pub fn has_veil(&self) -> bool {
+        self.veils_rest && self.swipe.is_none() && self.content != OverlayContent::Colours
     }
 
     /// Width of outlines in whole screen px; 0 where there are none.

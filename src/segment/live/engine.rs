@@ -205,6 +205,10 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             turn_s: self.pace.turn_s,
             full_s: self.pace.full_s(),
             failure: self.failure.clone(),
+            is_cut: self.wish.fields.first().is_some_and(|field| {
+                let sheet = self.sheets.get(&(field.slide_id, field.analysis.scale()));
+                sheet.is_some_and(|sheet| sheet.is_cut(&field.seen))
+            }),
             areas: self.areas(),
         }
     }

@@ -31,6 +31,8 @@ pub struct LiveStatus {
     pub full_s: Option<f64>,
     /// What failed last.
     pub failure: Option<String>,
+    /// Whether only the middle of the first field is worked on: it has too many px.
+    pub is_cut: bool,
     /// Areas of the first field, where they are known.
     pub areas: Option<FieldAreas>,
 }
