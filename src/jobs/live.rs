@@ -502,6 +502,9 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
         if let Some(wish) = news.wish {
             engine.ask(wish);
             unanswered = true;
+            if idle {
+                told = Instant::now();
+            }
         }
         match news.embedding_wish {
             Some(Some(wish)) => embedder.ask(wish),
@@ -521,8 +524,13 @@ fn serve<M: LiveModel<Features = Features>, P: CellPainter<Scores = M::Scores>>(
         if let Some(reason) = engine.broken() {
             return Err(reason.to_owned());
         }
-        // The first px of a fresh field do not wait for more of them.
-        if idle || worked && unanswered || told.elapsed() >= shared.tell_every {
+        let due = match engine.turn_left() {
+            // Every picture takes time from what is as good as done.
+            Some(left) if left < shared.tell_every => told.elapsed() >= 2 * shared.tell_every,
+            // The first px of a fresh field do not wait for more of them.
+            _ => worked && unanswered || told.elapsed() >= shared.tell_every,
+        };
+        if idle || due {
             told = Instant::now();
             unanswered = false;
             let (status, embedding_status) = (engine.status(), embedder.status());

@@ -2,10 +2,11 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::live::{ComputeDevice, LiveThread, ModelChoice, ModelState};
-use crate::geometry::{SlidePoint, SlideRect};
+use crate::geometry::{SlidePoint, SlideRect, SlideVector};
 use crate::gpu::device::Headless;
 use crate::model::shipped;
 use crate::segment::live::{Analysis, FieldWish, Limits, Wish};
@@ -68,6 +69,41 @@ fn the_first_tile_of_a_field_is_told_at_once_however_seldom_the_rest_is() {
     };
     assert_eq!(first.encoded, 1);
     assert!(first.waiting > 20, "{} tiles are left", first.waiting);
+}
+
+#[test]
+fn a_turn_that_is_as_good_as_done_is_told_once() {
+    let told = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&told);
+    let wake = Box::new(move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
+    let (choice, device) = (
+        ModelChoice::Shipped(shipped::BRAIN.name),
+        ComputeDevice::Processor,
+    );
+    // A turn of a few tiles takes far less, however busy the machine is.
+    let seldom = Duration::from_secs(600);
+    let live = LiveThread::start(choice, device, Limits::default(), seldom, wake).unwrap();
+    let classes = classes_once_ready(&live);
+    let mut wish = wish(classes);
+    let middle = wish.fields[0].center;
+    let by = SlideVector::new(900.0, 900.0);
+    wish.fields[0].seen = SlideRect::new(middle - by, middle + by);
+    let settle = |wish: &Wish| {
+        let (before, began) = (told.load(Ordering::Relaxed), Instant::now());
+        live.ask(wish.clone());
+        while !live.is_settled() {
+            not_late(began);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // The last wake comes after what it tells of.
+        std::thread::sleep(Duration::from_millis(50));
+        told.load(Ordering::Relaxed) - before
+    };
+    assert_eq!(settle(&wish), 2, "the first px of a field, then all of it");
+    let decoded = live.status().decoded;
+    wish.bias[1] = 0.5;
+    assert_eq!(settle(&wish), 1);
+    assert!(live.status().decoded > decoded);
 }
 
 #[test]

@@ -27,6 +27,11 @@ impl<K: Hash + Eq, V> ByteCache<K, V> {
         self.values.get(key).map(|(value, _)| value)
     }
 
+    /// Whether there is a value; does not count as asked for.
+    pub fn has(&self, key: &K) -> bool {
+        self.values.contains(key)
+    }
+
     /// A value; does not count as asked for.
     pub fn peek(&self, key: &K) -> Option<&V> {
         self.values.peek(key).map(|(value, _)| value)

@@ -6,7 +6,7 @@ mod parts;
 mod shown;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::byte_cache::ByteCache;
 use super::canvas::{CellPainter, OnProcessor, TileScores};
@@ -261,6 +261,19 @@ impl<M: LiveModel, P: CellPainter<Scores = M::Scores>> Engine<M, P> {
             self.pace.field_done();
         }
         Step::Worked
+    }
+
+    /// About how long all that is lined up takes, where every tile of it is kept: what is left of a
+    /// turn of a dial.
+    pub fn turn_left(&self) -> Option<Duration> {
+        let is_glass = |key: &TileKey| {
+            let sheet = self.sheets.get(&(key.slide, key.scale));
+            sheet.is_some_and(|sheet| sheet.glass.contains(&key.tile))
+        };
+        let is_kept = |key: &TileKey| self.features.has(key) || is_glass(key);
+        let all_kept = self.later == 0 && self.queue.iter().all(is_kept);
+        let each = self.pace.decode_s().filter(|_| all_kept)?;
+        Some(Duration::from_secs_f64(each * self.queue.len() as f64))
     }
 
     /// Whether no tile is left of all that was lined up.

@@ -55,6 +55,11 @@ impl TilePace {
         Some((self.encode_s? + self.decode_s?) * self.since_turn as f64)
     }
 
+    /// Seconds that decoding a tile takes, once one was decoded.
+    pub fn decode_s(&self) -> Option<f64> {
+        self.decode_s
+    }
+
     /// New tiles a second.
     pub fn tiles_per_s(&self) -> f64 {
         match (self.encode_s, self.decode_s) {
