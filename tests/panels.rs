@@ -4,6 +4,8 @@
 mod mask_codes;
 #[path = "panels/names.rs"]
 mod names;
+#[path = "panels/review.rs"]
+mod review;
 #[path = "panels/tuning.rs"]
 mod tuning;
 

@@ -7,6 +7,8 @@ mod dials;
 mod gestures;
 #[path = "ui/mask_codes.rs"]
 mod mask_codes;
+#[path = "ui/review.rs"]
+mod review;
 #[path = "ui/same_picture.rs"]
 mod same_picture;
 mod shared_data;
@@ -543,41 +545,6 @@ fn a_mask_is_drawn_and_held_against_the_model_by_a_swipe() {
     drag(&mut window, (0.3, 0.4), (0.999, 0.4));
     window.harness.step();
     assert!(pane_px(&mut window) == of_mask, "dragged across");
-}
-
-#[test]
-fn magnifications_are_compared_and_a_verdict_on_where_they_differ_is_kept() {
-    let mut window = with_breast_model(None);
-    // A small field, so that 40x is quick.
-    window.ask(Command::Camera(FIRST, CameraMove::Magnification(120.0)));
-    window.ask(Command::Toggle(Panel::Review));
-    window.until("the slide is sharp", Window::is_sharp);
-    window.click("Compare magnifications");
-    window.until("the maps are compared", |window| {
-        window.app().state().review.found().is_some()
-    });
-    let found = window.app().state().review.found().unwrap().clone();
-    assert_eq!(found.names, ["40x", "10x"]);
-    assert_eq!(found.magnifications, (40.0, 10.0));
-    let agreement = &found.comparison.agreement;
-    assert!(agreement.px > 1000, "{agreement:?}");
-    assert!(!found.comparison.provisional);
-    assert_eq!(window.app().state().overlay.mode, AnalysisMode::Agreement);
-    assert!(!found.comparison.regions.is_empty(), "{agreement:?}");
-    window.harness.key_press(egui::Key::N);
-    window.harness.step();
-    window.harness.key_press(egui::Key::A);
-    window.harness.step();
-    window.harness.step();
-    let verdicts = |window: &Window| window.app().state().marks.verdicts(&found.slide).to_vec();
-    let given = verdicts(&window);
-    assert_eq!(
-        (given.len(), given[0].region),
-        (1, found.comparison.regions[0].rect)
-    );
-    assert_eq!(window.app().state().review.at, Some(0));
-    window.ask(Command::Undo);
-    assert!(verdicts(&window).is_empty());
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, Params, Row, TransactionBehavior, named_params, params};
 
-use super::records::{Change, Decision, Preset, RecordId, SlideRecords, StrokeRecord, Verdict};
+use super::records::{
+    Change, Decision, Preset, RecordId, Said, SlideRecords, StrokeRecord, Verdict,
+};
 use super::stroke::Stroke;
 use crate::geometry::{Mpp, SlidePoint, SlideRect};
 use crate::slide::SlideHash;
@@ -75,15 +77,20 @@ fn put_verdict(file: &Connection, slide: &SlideHash, verdict: &Verdict) -> rusql
     put_slide(file, slide)?;
     let statement = "INSERT INTO verdicts
             (id, slide, left_px, top_px, right_px, bottom_px, area_px, kind, score, decision,
-             note, model_hash, magnification_a, magnification_b, created_ms)
+             note, model_hash, magnification_a, magnification_b, created_ms,
+             map_a, class_a, map_b, class_b)
         VALUES (:id, :slide, :left_px, :top_px, :right_px, :bottom_px, :area_px, :kind, :score,
-             :decision, :note, :model_hash, :magnification_a, :magnification_b, :created_ms)
+             :decision, :note, :model_hash, :magnification_a, :magnification_b, :created_ms,
+             :map_a, :class_a, :map_b, :class_b)
         ON CONFLICT (id) DO UPDATE SET slide = excluded.slide, left_px = excluded.left_px,
             top_px = excluded.top_px, right_px = excluded.right_px,
             bottom_px = excluded.bottom_px, area_px = excluded.area_px, kind = excluded.kind,
             score = excluded.score, decision = excluded.decision, note = excluded.note,
             model_hash = excluded.model_hash, magnification_a = excluded.magnification_a,
-            magnification_b = excluded.magnification_b, created_ms = excluded.created_ms";
+            magnification_b = excluded.magnification_b, created_ms = excluded.created_ms,
+            map_a = excluded.map_a, class_a = excluded.class_a,
+            map_b = excluded.map_b, class_b = excluded.class_b";
+    let [a, b] = verdict.said.as_ref();
     let region = verdict.region;
     let values = named_params! {
         ":id": verdict.id.0,
@@ -95,12 +102,16 @@ fn put_verdict(file: &Connection, slide: &SlideHash, verdict: &Verdict) -> rusql
         ":area_px": verdict.area_px,
         ":kind": verdict.kind,
         ":score": verdict.score,
-        ":decision": verdict.decision.word(),
+        ":decision": verdict.word(),
         ":note": verdict.note,
         ":model_hash": verdict.model_hash,
         ":magnification_a": verdict.magnifications.0,
         ":magnification_b": verdict.magnifications.1,
         ":created_ms": verdict.created_ms,
+        ":map_a": a.map,
+        ":class_a": a.class,
+        ":map_b": b.map,
+        ":class_b": b.class,
     };
     run(file, statement, values)
 }
@@ -131,7 +142,8 @@ pub(super) fn slide(file: &mut Connection, slide: &SlideHash) -> rusqlite::Resul
     let strokes = "SELECT id, class, radius_px, points_px, model_hash, created_ms FROM strokes
         WHERE slide = ?1 AND erased = 0 ORDER BY number";
     let verdicts = "SELECT id, left_px, top_px, right_px, bottom_px, area_px, kind, score,
-            decision, note, model_hash, magnification_a, magnification_b, created_ms
+            decision, note, model_hash, magnification_a, magnification_b, created_ms,
+            map_a, class_a, map_b, class_b
         FROM verdicts WHERE slide = ?1 ORDER BY number";
     let scale: Vec<Option<Mpp>> = all(&file, scale, params![slide.0], |row| {
         Ok(Mpp::new(row.get(0)?, row.get(1)?))
@@ -183,18 +195,20 @@ fn stroke_of(row: &Row) -> rusqlite::Result<StrokeRecord> {
 
 fn verdict_of(row: &Row) -> rusqlite::Result<Verdict> {
     let point = |x: usize| Ok::<_, rusqlite::Error>(SlidePoint::new(row.get(x)?, row.get(x + 1)?));
+    let said = |at: usize| {
+        let (map, class) = (row.get(at)?, row.get(at + 1)?);
+        Ok::<_, rusqlite::Error>(Said { map, class })
+    };
     let decision: String = row.get(8)?;
+    let decisions = [Decision::Accept, Decision::Flag];
     Ok(Verdict {
         id: RecordId(row.get(0)?),
         region: SlideRect::new(point(1)?, point(3)?),
         area_px: row.get(5)?,
         kind: row.get(6)?,
         score: row.get(7)?,
-        decision: if decision == Decision::Accept.word() {
-            Decision::Accept
-        } else {
-            Decision::Flag
-        },
+        said: Box::new([said(14)?, said(16)?]),
+        decision: decisions.into_iter().find(|of| of.word() == decision),
         note: row.get(9)?,
         model_hash: row.get(10)?,
         magnifications: (row.get(11)?, row.get(12)?),

@@ -17,9 +17,13 @@ use crate::slide::SlideInfo;
 /// What polygons without a class are called.
 const UNCLASSIFIED: &str = "unclassified";
 
-/// Bluish green and vermilion, which the colour-blind tell apart.
+/// Bluish green, vermilion and blue, which the colour-blind tell apart.
 const ACCEPT_RGB: [u8; 3] = [0, 158, 115];
 const FLAG_RGB: [u8; 3] = [213, 94, 0];
+const NOTE_RGB: [u8; 3] = [0, 114, 178];
+
+/// What brought a region into the list: its area times its mean depth.
+const SCORE: &str = "difference score µm^3";
 
 /// An annotation of a file: one or several polygons with holes.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,8 +97,9 @@ impl Imported {
 }
 
 /// What is kept of a slide as a collection that QuPath opens: verdicts as rectangles classified
-/// `accept` or `flag`, strokes as lines of their class, in the colours of `classes`. The note and
-/// where it all comes from are in each annotation's metadata, numbers in its measurements.
+/// `accept`, `flag` or `note`, called as in `flagged: 40x tumor, 10x stroma`; strokes as lines of
+/// their class, in the colours of `classes`. The note, which map names which class, and where it
+/// all comes from are in each annotation's metadata, numbers in its measurements.
 /// `provenance`: further metadata of each, such as the slide's hash.
 pub fn write(
     records: &SlideRecords,
@@ -125,8 +130,9 @@ fn verdict_feature(verdict: &Verdict, provenance: &BTreeMap<String, String>) -> 
         [min.x, min.y],
     ];
     let rgb = match verdict.decision {
-        Decision::Accept => ACCEPT_RGB,
-        Decision::Flag => FLAG_RGB,
+        Some(Decision::Accept) => ACCEPT_RGB,
+        Some(Decision::Flag) => FLAG_RGB,
+        None => NOTE_RGB,
     };
     let (a, b) = verdict.magnifications;
     let mut metadata = provenance.clone();
@@ -135,11 +141,17 @@ fn verdict_feature(verdict: &Verdict, provenance: &BTreeMap<String, String>) -> 
     metadata.insert("created_ms".to_owned(), verdict.created_ms.to_string());
     let compared = format!("{} / {}", Magnification(a), Magnification(b));
     metadata.insert("magnifications".to_owned(), compared);
+    metadata.insert("compared".to_owned(), verdict.kind.clone());
+    metadata.insert("difference".to_owned(), verdict.difference(": "));
+    for ((n, map), said) in (1..).zip(verdict.maps()).zip(verdict.said.as_ref()) {
+        metadata.insert(format!("map_{n}"), map);
+        metadata.insert(format!("class_{n}"), said.class.clone());
+    }
     let properties = json!({
         "objectType": "annotation",
-        "name": format!("{} {:.3}", verdict.kind, verdict.score),
-        "classification": { "name": verdict.decision.word(), "color": rgb },
-        "measurements": { verdict.kind.as_str(): verdict.score, "area px^2": verdict.area_px },
+        "name": format!("{}: {}", verdict.done_word(), verdict.difference(" ")),
+        "classification": { "name": verdict.word(), "color": rgb },
+        "measurements": { SCORE: verdict.score, "area px^2": verdict.area_px },
         "metadata": metadata,
     });
     feature(

@@ -28,6 +28,13 @@ fn read_text(text: &str) -> Result<Imported, String> {
     read(&path).map_err(|error| error.to_string())
 }
 
+fn said(map: &str, class: &str) -> Said {
+    Said {
+        map: map.to_owned(),
+        class: class.to_owned(),
+    }
+}
+
 fn verdict(region: SlideRect, decision: Decision, note: &str) -> Verdict {
     Verdict {
         id: RecordId::random(),
@@ -35,10 +42,11 @@ fn verdict(region: SlideRect, decision: Decision, note: &str) -> Verdict {
         area_px: 12.5,
         kind: "agreement".to_owned(),
         score: 0.25,
-        decision,
+        said: Box::new([said("40x", "tumor"), said("10x", "inflammatory")]),
+        decision: Some(decision),
         note: note.to_owned(),
         model_hash: "sha256:m".to_owned(),
-        magnifications: (10.0, 40.0),
+        magnifications: (40.0, 10.0),
         created_ms: 7,
     }
 }
@@ -66,10 +74,10 @@ proptest! {
             let (read, region) = (SlideRect::from_points(&polygon.parts[0][0]), verdict.region);
             let off = (read.min - region.min).length().max((read.max - region.max).length());
             prop_assert!(off < 1e-9, "{:?}", polygon);
-            prop_assert_eq!(polygon.class.as_deref(), Some(verdict.decision.word()));
+            prop_assert_eq!(polygon.class.as_deref(), Some(verdict.word()));
             let properties = &value["features"][n]["properties"];
             prop_assert_eq!(properties["metadata"]["note"].as_str(), Some(note.as_str()));
-            prop_assert_eq!(properties["measurements"]["agreement"].as_f64(), Some(0.25));
+            prop_assert_eq!(properties["measurements"]["difference score µm^3"].as_f64(), Some(0.25));
         }
     }
 }
@@ -109,11 +117,14 @@ fn an_export_has_the_shape_that_qupath_reads() {
             [[[1.0, 2.5], [11.0, 2.5], [11.0, 12.0], [1.0, 12.0], [1.0, 2.5]]] },
         "properties": {
             "objectType": "annotation",
-            "name": "agreement 0.250",
+            "name": "flagged: 40x tumor, 10x inflammatory",
             "classification": { "name": "flag", "color": [213, 94, 0] },
-            "measurements": { "agreement": 0.25, "area px^2": 12.5 },
+            "measurements": { "difference score µm^3": 0.25, "area px^2": 12.5 },
             "metadata": { "note": "rim", "model_hash": "sha256:m", "created_ms": "7",
-                "magnifications": "10x / 40x", "slide_hash": "sha256:s" },
+                "magnifications": "40x / 10x", "slide_hash": "sha256:s",
+                "compared": "agreement", "difference": "40x: tumor, 10x: inflammatory",
+                "map_1": "40x", "class_1": "tumor",
+                "map_2": "10x", "class_2": "inflammatory" },
         },
     });
     assert_eq!(value["type"], "FeatureCollection");
@@ -129,6 +140,44 @@ fn an_export_has_the_shape_that_qupath_reads() {
     assert_eq!(imported.polygons.len(), 1);
     let words = imported.left_out_words().unwrap();
     assert!(words.ends_with("1 × LineString, 1 × Point"), "{words}");
+}
+
+#[test]
+fn notes_and_verdicts_of_earlier_versions_have_names_too() {
+    let region = SlideRect::new(SlidePoint::new(0.0, 0.0), SlidePoint::new(8.0, 8.0));
+    let of_mask = Verdict {
+        kind: "mask".to_owned(),
+        said: Box::new([said("model", "tumor"), said("mask.tif", "stroma")]),
+        decision: None,
+        ..verdict(region, Decision::Flag, "rim")
+    };
+    let earlier = Verdict {
+        said: Default::default(),
+        ..verdict(region, Decision::Accept, "")
+    };
+    let earlier_of_mask = Verdict {
+        kind: "mask".to_owned(),
+        ..earlier.clone()
+    };
+    let verdicts = vec![of_mask, earlier, earlier_of_mask];
+    let records = SlideRecords {
+        verdicts,
+        ..SlideRecords::default()
+    };
+    let text = write(&records, &[], &BTreeMap::new());
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let names = [0, 1, 2].map(|n| value["features"][n]["properties"]["name"].clone());
+    let wanted = [
+        "note: model tumor, mask.tif stroma",
+        "accepted: 40x and 10x differ",
+        "accepted: model and mask differ",
+    ];
+    assert_eq!(names, wanted);
+    let class = &value["features"][0]["properties"]["classification"];
+    assert_eq!(
+        *class,
+        serde_json::json!({ "name": "note", "color": [0, 114, 178] })
+    );
 }
 
 #[test]

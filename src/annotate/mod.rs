@@ -20,7 +20,7 @@ pub use error::{ImportError, StoreError};
 pub use history::{AnnotationEdit, Edit, History, Item, Reversible};
 pub use mask_file::{MaskError, MaskFile, open_mask};
 pub use records::{
-    Change, Decision, Preset, RecordId, SlideRecords, StrokeRecord, Verdict, now_ms,
+    Change, Decision, Preset, RecordId, Said, SlideRecords, StrokeRecord, Verdict, now_ms,
 };
 pub use store::{Store, StoreEvent};
 pub use stroke::{Stroke, covered, touched};

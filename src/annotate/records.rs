@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::stroke::Stroke;
 use crate::files::hex;
-use crate::geometry::{Mpp, SlideRect};
+use crate::geometry::{Magnification, Mpp, SlideRect};
 use crate::slide::SlideHash;
 
 /// What a record is known by, in every program on the file and in exports: a random UUID.
@@ -53,9 +53,9 @@ pub struct StrokeRecord {
 /// What a reviewer says of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It is right.
+    /// This difference needs no action.
     Accept,
-    /// It needs a look.
+    /// Someone should look at this place again.
     Flag,
 }
 
@@ -69,7 +69,16 @@ impl Decision {
     }
 }
 
-/// A review of one region.
+/// What one of two maps says of a region.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Said {
+    /// The map: `40x`, `model`, or the name of a mask's file. Empty where it was not kept.
+    pub map: String,
+    /// The class that it most often has there. Empty where it was not kept.
+    pub class: String,
+}
+
+/// A review of one region: a judgement, a note, or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// Its identity.
@@ -82,8 +91,10 @@ pub struct Verdict {
     pub kind: String,
     /// The score that brought the region into the list.
     pub score: f64,
-    /// What the reviewer says.
-    pub decision: Decision,
+    /// What each of both maps says; empty in verdicts of earlier versions.
+    pub said: Box<[Said; 2]>,
+    /// What the reviewer says; none: a note alone.
+    pub decision: Option<Decision>,
     /// In the reviewer's words; may be empty.
     pub note: String,
     /// Hash of the model that was reviewed.
@@ -93,6 +104,58 @@ pub struct Verdict {
     /// When it was given, ms since 1970.
     pub created_ms: i64,
 }
+
+impl Verdict {
+    /// `accept` or `flag`, or `note` where nothing is judged.
+    pub fn word(&self) -> &'static str {
+        self.decision.map_or(NOTE, Decision::word)
+    }
+
+    /// The same as what was done: `accepted`, `flagged`, `note`.
+    pub fn done_word(&self) -> &'static str {
+        match self.decision {
+            Some(Decision::Accept) => "accepted",
+            Some(Decision::Flag) => "flagged",
+            None => NOTE,
+        }
+    }
+
+    /// The two maps, of earlier versions' verdicts as far as the rest tells.
+    pub fn maps(&self) -> [String; 2] {
+        let (a, b) = self.magnifications;
+        let known = match self.kind.as_str() {
+            "agreement" => [Magnification(a), Magnification(b)].map(|map| map.to_string()),
+            kind => ["model".to_owned(), kind.to_owned()],
+        };
+        let [first, second] = known;
+        let of = |said: &Said, known: String| match said.map.is_empty() {
+            true => known,
+            false => said.map.clone(),
+        };
+        [of(&self.said[0], first), of(&self.said[1], second)]
+    }
+
+    /// Which map names which class, one by one with `sign` between the two: `40x: tumor` and
+    /// `10x: stroma`.
+    pub fn sides(&self, sign: &str) -> Vec<String> {
+        let maps = self.maps();
+        let said = maps.iter().zip(self.said.as_ref());
+        match self.said.iter().all(|said| said.class.is_empty()) {
+            true => vec![format!("{} and {} differ", maps[0], maps[1])],
+            false => said
+                .map(|(map, said)| format!("{map}{sign}{}", said.class))
+                .collect(),
+        }
+    }
+
+    /// The same in one: `40x: tumor, 10x: stroma`.
+    pub fn difference(&self, sign: &str) -> String {
+        self.sides(sign).join(", ")
+    }
+}
+
+/// What a verdict without a judgement is called.
+const NOTE: &str = "note";
 
 /// A set of dials, by name and model.
 #[derive(Debug, Clone, PartialEq, Eq)]

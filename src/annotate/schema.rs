@@ -12,7 +12,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A step from each version of the format to the next; 0 is an empty file. Steps that were
 /// released never change.
-pub(super) const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [
+    "
     CREATE TABLE slides (
         hash TEXT PRIMARY KEY,
         mpp_x REAL,
@@ -58,7 +59,42 @@ pub(super) const STEPS: [&str; 1] = ["
         created_ms INTEGER NOT NULL,
         PRIMARY KEY (model_hash, name)
     ) STRICT;
-"];
+",
+    // A note without a judgement, and what each map says. A check can't be changed in place.
+    "
+    CREATE TABLE verdicts_with_notes (
+        number INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+        slide TEXT NOT NULL REFERENCES slides(hash),
+        left_px REAL NOT NULL,
+        top_px REAL NOT NULL,
+        right_px REAL NOT NULL,
+        bottom_px REAL NOT NULL,
+        area_px REAL NOT NULL,
+        kind TEXT NOT NULL,
+        score REAL NOT NULL,
+        decision TEXT NOT NULL CHECK (decision IN ('accept', 'flag', 'note')),
+        note TEXT NOT NULL,
+        model_hash TEXT NOT NULL,
+        magnification_a REAL NOT NULL,
+        magnification_b REAL NOT NULL,
+        created_ms INTEGER NOT NULL,
+        map_a TEXT NOT NULL DEFAULT '',
+        class_a TEXT NOT NULL DEFAULT '',
+        map_b TEXT NOT NULL DEFAULT '',
+        class_b TEXT NOT NULL DEFAULT ''
+    ) STRICT;
+    INSERT INTO verdicts_with_notes
+            (number, id, slide, left_px, top_px, right_px, bottom_px, area_px, kind, score,
+             decision, note, model_hash, magnification_a, magnification_b, created_ms)
+        SELECT number, id, slide, left_px, top_px, right_px, bottom_px, area_px, kind, score,
+             decision, note, model_hash, magnification_a, magnification_b, created_ms
+        FROM verdicts;
+    DROP TABLE verdicts;
+    ALTER TABLE verdicts_with_notes RENAME TO verdicts;
+    CREATE INDEX verdicts_by_slide ON verdicts(slide, number);
+",
+];
 
 /// A file that is ready, and where a damaged one before it was put.
 #[derive(Debug)]

@@ -41,7 +41,11 @@ fn verdict(note: &str) -> Verdict {
         area_px: 1234.5,
         kind: "agreement".to_owned(),
         score: 0.125,
-        decision: Decision::Flag,
+        said: Box::new(["40x", "10x"].map(|map| Said {
+            map: map.to_owned(),
+            class: format!("class at {map}"),
+        })),
+        decision: Some(Decision::Flag),
         note: note.to_owned(),
         model_hash: "sha256:m".to_owned(),
         magnifications: (10.0, 40.0),
@@ -79,7 +83,7 @@ fn all_kinds_come_back_as_they_were_after_a_restart() {
     let second = verdict("");
     store.put(Change::Verdict(hash("a"), second.clone()));
     store.put(Change::RemoveVerdict(second.id));
-    first.decision = Decision::Accept;
+    first.decision = Some(Decision::Accept);
     store.put(Change::Verdict(hash("a"), first.clone()));
     store.put(Change::Scale(hash("a"), Mpp::new(0.25, 0.26)));
     store.put(Change::Scale(hash("b"), Mpp::square(0.5)));
@@ -143,7 +147,7 @@ fn a_newer_file_is_refused_and_not_touched() {
     let answer = store.load(hash("a")).recv().unwrap();
     let words = answer.unwrap_err().to_string();
     assert!(
-        words.contains("newer version of this program (format 99, this one knows 1)"),
+        words.contains("newer version of this program (format 99, this one knows 2)"),
         "{words}"
     );
     store.put(Change::Stroke(hash("a"), stroke(2)));
@@ -152,6 +156,53 @@ fn a_newer_file_is_refused_and_not_touched() {
     assert_eq!(told, 2, "at the start, and for what was not stored");
     drop(store);
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// A file as the first version made it: its verdicts are taken over, and notes alone are kept.
+#[test]
+fn verdicts_of_the_first_format_are_taken_over_and_a_note_alone_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Connection::open(folder.path().join("annotations.sqlite")).unwrap();
+    file.execute_batch(schema::STEPS[0]).unwrap();
+    file.pragma_update(None, "user_version", 1).unwrap();
+    file.execute_batch(
+        "INSERT INTO slides (hash) VALUES ('sha256:a');
+        INSERT INTO verdicts VALUES (3, x'00112233445566778899aabbccddeeff', 'sha256:a',
+            1.5, 2.0, 30.0, 40.5, 9.0, 'agreement', 7.5, 'accept', 'rim', 'm', 40.0, 10.0, 11),
+            (8, x'10112233445566778899aabbccddeeff', 'sha256:a',
+            1.0, 2.0, 30.0, 40.0, 9.0, 'mask', 7.5, 'flag', '', 'm', 10.0, 10.0, 12);",
+    )
+    .unwrap();
+    drop(file);
+    let store = Store::open(folder.path()).unwrap();
+    let verdicts = load(&store, "a").verdicts;
+    let expected = Verdict {
+        id: RecordId([
+            0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd,
+            0xee, 0xff,
+        ]),
+        region: SlideRect::new(SlidePoint::new(1.5, 2.0), SlidePoint::new(30.0, 40.5)),
+        area_px: 9.0,
+        kind: "agreement".to_owned(),
+        score: 7.5,
+        said: Default::default(),
+        decision: Some(Decision::Accept),
+        note: "rim".to_owned(),
+        model_hash: "m".to_owned(),
+        magnifications: (40.0, 10.0),
+        created_ms: 11,
+    };
+    assert_eq!(verdicts[0], expected);
+    assert_eq!(verdicts[1].decision, Some(Decision::Flag));
+    let note = Verdict {
+        decision: None,
+        ..verdict("only this")
+    };
+    store.put(Change::Verdict(hash("a"), note.clone()));
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(load(&store, "a").verdicts[2], note);
+    assert_eq!(store.take_event(), None);
 }
 
 #[test]

@@ -15,7 +15,6 @@ use super::camera::Camera;
 use super::command::{CameraMove, Command, Layout, Panel};
 use super::file_for::FileFor;
 use super::opening::{Event, Opened};
-use super::review::ReviewCommand;
 use super::state::{Notice, OpenedSlide, PaneIndex};
 use super::undo_order::Kind;
 
@@ -56,10 +55,6 @@ impl App {
             Command::Export(command) => self.apply_export(command),
             Command::Similar(command) => self.apply_similar(command),
             Command::Review(command) => self.apply_review(command),
-            Command::Judge(decision) => {
-                let note = self.fields.review_note.clone();
-                self.apply_review(ReviewCommand::Judge(decision, note));
-            }
             Command::FocusNote => {
                 self.state.shown.insert(Panel::Review);
                 self.fields.focus_note = true;
@@ -132,22 +127,27 @@ impl App {
     }
 
     fn undo(&mut self) {
+        // A note that is typed is the last step.
+        self.keep_note();
         match self.state.undo_order.undo() {
             Some(Kind::Dials) => self.state.overlay.dials.undo(),
             Some(Kind::Marks(slide)) => {
                 let changes = self.state.marks.undo(&slide);
                 self.keep(changes);
+                self.note_is_of_visited();
             }
             None => {}
         }
     }
 
     fn redo(&mut self) {
+        self.keep_note();
         match self.state.undo_order.redo() {
             Some(Kind::Dials) => self.state.overlay.dials.redo(),
             Some(Kind::Marks(slide)) => {
                 let changes = self.state.marks.redo(&slide);
                 self.keep(changes);
+                self.note_is_of_visited();
             }
             None => {}
         }
@@ -387,6 +387,10 @@ impl App {
     }
 
     fn toggle(&mut self, panel: Panel) {
+        if panel == Panel::Review {
+            // Its field goes with it.
+            self.keep_note();
+        }
         if !self.state.shown.remove(&panel) {
             if panel == Panel::OpenPath && !matches!(self.fields.path_for, FileFor::Slide(_)) {
                 self.ask_for_path(FileFor::Slide(self.state.active));

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::annotate::Decision;
 use crate::geometry::{Mpp, ScreenPoint, ScreenVector, SlidePoint};
 use crate::gpu::DisplayAdjust;
 
@@ -133,8 +132,6 @@ pub enum Command {
     Similar(SimilarCommand),
     /// Something about a review.
     Review(ReviewCommand),
-    /// Say something of the region that is visited, with the note that is typed.
-    Judge(Decision),
     /// Write a note on the region that is visited.
     FocusNote,
     /// Take back the last turn of a dial, stroke or verdict.

@@ -294,11 +294,12 @@ impl App {
         if is_asked && state.shows(Panel::Similar) {
             similar::paint(ui, area, view, &state.similar);
         }
-        let found = state.review.found();
-        let is_of_slide = found.is_some_and(|found| found.slide == slide.source.info().hash);
-        if is_of_slide && state.shows(Panel::Review) {
-            let verdicts = state.marks.verdicts(&slide.source.info().hash);
-            review::paint(ui, area, view, &state.review, verdicts);
+        let lists_regions = state.shows(Panel::Review);
+        let draws_difference = state.overlay.is_drawn() && state.draws_difference();
+        if lists_regions || draws_difference {
+            let verdicts = state.marks.verdicts(hash);
+            let marks = review::marks(&state.review, hash, verdicts, lists_regions);
+            review::paint(ui, area, view, &marks);
         }
     }
 

@@ -360,6 +360,12 @@ impl Binding {
     }
 }
 
+/// The key that does `action`, as printed on a keyboard; empty where there is none.
+pub fn keys_of(ctx: &egui::Context, action: Action) -> String {
+    let binding = BINDINGS.iter().find(|binding| binding.action == action);
+    binding.map_or_else(String::new, |binding| binding.keys(ctx))
+}
+
 /// The sign on a key that has a name but no letter.
 fn printed(key: Key) -> Option<&'static str> {
     match key {
@@ -401,10 +407,21 @@ pub fn pressed(ctx: &egui::Context, state: &AppState) -> Vec<Command> {
         .into_iter()
         .filter(|(key, _)| !(on_widget && WORKS_WIDGETS.contains(key)))
         .filter_map(|key| {
-            let binding = || Some(command_for(binding_of(key)?.action, state));
+            let binding = || {
+                let action = binding_of(key)?.action;
+                is_meant(action, state).then(|| command_for(action, state))
+            };
             brush_key(key, state).or_else(binding)
         })
         .collect()
+}
+
+/// Single letters that say something of a region do so only where one sees which: with the review
+/// open and a region visited.
+fn is_meant(action: Action, state: &AppState) -> bool {
+    let needs_region = matches!(action, Action::Judge(_) | Action::Note);
+    let is_visiting = || state.shows(Panel::Review) && state.review.is_visiting(&state.marks);
+    !needs_region || is_visiting()
 }
 
 /// Keys that press, turn and leave a widget that has the focus.
@@ -494,8 +511,7 @@ fn command_for(action: Action, state: &AppState) -> Command {
             true => ReviewCommand::Next,
             false => ReviewCommand::Previous,
         }),
-        // The panel knows the note that was typed.
-        Action::Judge(decision) => Command::Judge(decision),
+        Action::Judge(decision) => Command::Review(ReviewCommand::Judge(decision)),
         Action::Note => Command::FocusNote,
         Action::Similar => Command::Similar(SimilarCommand::AskUnderPointer),
         Action::Undo => Command::Undo,

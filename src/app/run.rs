@@ -224,6 +224,7 @@ impl eframe::App for Window<'_> {
     }
 
     fn on_exit(&mut self) {
+        self.app.keep_note();
         self.app.save_now();
     }
 }

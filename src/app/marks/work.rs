@@ -320,6 +320,7 @@ impl App {
     }
 
     fn export_marks(&mut self, path: PathBuf) {
+        self.keep_note();
         let Some(slide) = &self.state.active_pane().slide else {
             return;
         };

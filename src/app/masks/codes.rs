@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Shown, joined};
+use super::joined;
 use crate::app::App;
 use crate::app::review::ReviewOf;
 use crate::labels::{CodeTable, LabelFile, LabelSource as _};
@@ -93,11 +93,7 @@ impl App {
     fn forget_comparison_with_mask(&mut self) {
         let found = self.state.review.found();
         if found.is_some_and(|found| found.of == ReviewOf::Mask) {
-            self.state.review = Default::default();
-            self.drop_difference();
-            if self.state.masks.shown == Shown::Difference {
-                self.state.masks.shown = Shown::Mask;
-            }
+            self.end_review();
         }
     }
 

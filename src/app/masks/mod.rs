@@ -89,7 +89,7 @@ pub struct Masks {
     pub shown: Shown,
     /// The overlay as it was kept.
     pub kept: Vec<Arc<FrozenLayer>>,
-    /// Where the maps of a review differ.
+    /// Where model and mask differ, as far as they were compared.
     pub difference: Option<Arc<FrozenLayer>>,
     /// Where a swipe is, 0 to 1 of a view's width, and what it shows.
     pub swipe: Option<(f32, SwipeWith)>,

@@ -167,10 +167,14 @@ impl App {
             self.close_mask();
         }
         self.state.masks.kept.retain(|layer| layer.slide != number);
-        let found = self.state.review.found();
-        if found.is_some_and(|found| found.slide == *slide) {
-            self.state.review = Default::default();
-            self.state.masks.difference = None;
+        let review = &self.state.review;
+        let kept = review.kept.as_ref().map(|(of, _)| of);
+        if review.found().map(|found| &found.slide) == Some(slide) {
+            self.end_review();
+        } else if kept == Some(slide) {
+            self.keep_note();
+            self.state.review.kept = None;
+            self.note_is_of_visited();
         }
     }
 
@@ -213,16 +217,17 @@ impl App {
     }
 
     /// Draws no longer where maps differ.
-    pub(super) fn drop_difference(&mut self) {
+    pub(in crate::app) fn drop_difference(&mut self) {
         if let Some(gone) = self.state.masks.difference.take() {
             self.drop_layer(gone.key);
         }
     }
 
-    /// Draws where the maps of a review differ.
+    /// Draws where model and mask differ. Where two magnifications do, the agreement shows.
     pub(in crate::app) fn draw_difference(&mut self) {
         self.drop_difference();
-        let Some(found) = self.state.review.found().cloned() else {
+        let found = self.state.review.found().cloned();
+        let Some(found) = found.filter(|found| found.of == ReviewOf::Mask) else {
             return;
         };
         let pyramid = found.comparison.difference();
@@ -230,9 +235,7 @@ impl App {
         let (key, raster) = (self.next_layer_key(), *pyramid.raster());
         let layer = FrozenLayer::new(key, found.slide_number, raster, pages.collect());
         self.state.masks.difference = Some(Arc::new(layer));
-        if found.of == ReviewOf::Mask {
-            self.state.masks.shown = Shown::Difference;
-        }
+        self.state.masks.shown = Shown::Difference;
     }
 
     /// Where the maps of a review differ, over a pane of their slide.

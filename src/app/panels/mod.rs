@@ -31,6 +31,7 @@ mod status;
 mod strokes;
 mod toolbar;
 mod tuning;
+mod verdicts;
 mod widgets;
 mod writing;
 

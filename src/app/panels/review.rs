@@ -1,17 +1,14 @@
 //! Where two maps differ: figures, the worst regions, and what a reviewer says of them.
 
-use egui::{Button, Color32, ProgressBar, RichText, TextEdit, Ui};
+use egui::{Button, ProgressBar, RichText, Ui};
 
-use super::widgets::{choice, cut, fact, section_end, section_title};
-use crate::annotate::{Decision, Verdict};
+use super::verdicts::{self, LIST_PT, Row};
+use super::widgets::{cut, fact, section_end, section_title};
+use crate::annotate::Verdict;
 use crate::app::command::{Command, Panel};
-use crate::app::file_for::FileFor;
-use crate::app::review::{ReviewCommand, ReviewOf, ReviewState, Reviewed, colour_of, verdict_on};
+use crate::app::review::{ReviewCommand, ReviewOf, ReviewState, Reviewed, verdict_on};
 use crate::app::state::{AppState, Fields};
 use crate::segment::compare::{Displacement, Region};
-
-/// Height of the list of regions, points.
-const LIST_PT: f32 = 220.0;
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Command>) {
@@ -28,8 +25,10 @@ pub fn show(ui: &mut Ui, state: &AppState, fields: &mut Fields, out: &mut Vec<Co
             ui.add(ProgressBar::new(work.progress()).text("Comparing…"));
             stop(ui, &mut asked);
         }
-        ReviewState::Done(found) => done(ui, state, found, fields, &mut asked, out),
+        ReviewState::Done(found) => done(ui, state, found, &mut asked, out),
     }
+    verdicts::judge(ui, state, fields, &mut asked);
+    verdicts::all(ui, state, &mut asked, out);
     out.extend(asked.into_iter().map(Command::Review));
     section_end(ui);
 }
@@ -93,27 +92,15 @@ fn done(
     ui: &mut Ui,
     state: &AppState,
     found: &Reviewed,
-    fields: &mut Fields,
     asked: &mut Vec<ReviewCommand>,
     out: &mut Vec<Command>,
 ) {
     figures(ui, found, out);
     ui.add_space(4.0);
-    let verdicts = state.marks.verdicts(&found.slide);
-    list(ui, state, found, verdicts, asked);
-    ui.add_space(4.0);
-    judge(ui, state, found, verdicts, fields, asked);
-    ui.horizontal(|ui| {
-        let any = !verdicts.is_empty();
-        let hover = "Verdicts and strokes of this slide as GeoJSON, which QuPath opens";
-        let export = ui.add_enabled(any, Button::new("Export…"));
-        if export.on_hover_text(hover).clicked() {
-            out.push(Command::Choose(FileFor::MarksOut));
-        }
-        if ui.button("Close the list").clicked() {
-            asked.push(ReviewCommand::Close);
-        }
-    });
+    list(ui, state, found, state.marks.verdicts(&found.slide), asked);
+    if ui.button("Close the list").clicked() {
+        asked.push(ReviewCommand::Close);
+    }
 }
 
 fn figures(ui: &mut Ui, found: &Reviewed, out: &mut Vec<Command>) {
@@ -184,103 +171,32 @@ fn list(
     egui::ScrollArea::vertical()
         .id_salt("regions")
         .max_height(LIST_PT)
+        .auto_shrink([false, true])
         .show(ui, |ui| {
+            let is_new = verdicts::is_new(ui, state.review.at);
             for (index, region) in regions.iter().enumerate() {
-                let verdict = verdict_on(verdicts, found, &region.rect);
-                let is_visited = state.review.at == Some(index);
-                let response = row(ui, index, region, found, verdict, is_visited);
-                if response.clicked() {
+                let [first, second] = found.said(region);
+                let row = Row {
+                    verdict: verdict_on(verdicts, found, &region.rect),
+                    is_visited: state.review.at == Some(index),
+                    is_new,
+                    pieces: vec![
+                        format!("{}  {}: {},", index + 1, first.map, first.class),
+                        format!("{}: {},", second.map, second.class),
+                        area(region),
+                    ],
+                };
+                if row.show(ui, 0.0).clicked() {
                     asked.push(ReviewCommand::Visit(index));
                 }
             }
         });
 }
 
-fn row(
-    ui: &mut Ui,
-    index: usize,
-    region: &Region,
-    found: &Reviewed,
-    verdict: Option<&Verdict>,
-    is_visited: bool,
-) -> egui::Response {
-    let names = &found.comparison.classes.names;
-    let name = |code: u8| names.get(usize::from(code)).map_or("?", String::as_str);
-    let text = format!(
-        "{:>3}  {} or {}, {:.4} mm²",
-        index + 1,
-        cut(name(region.first), 14),
-        cut(name(region.second), 14),
-        region.area_mm2()
-    );
-    ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());
-        if let Some(verdict) = verdict {
-            let colour: Color32 = colour_of(Some(verdict.decision));
-            ui.painter().rect_filled(rect, 5.0, colour);
-        }
-        let response = choice(ui, is_visited, &text);
-        if is_visited {
-            response.scroll_to_me(None);
-        }
-        match verdict {
-            Some(verdict) if !verdict.note.is_empty() => response.on_hover_text(&verdict.note),
-            _ => response,
-        }
-    })
-    .inner
-}
-
-fn judge(
-    ui: &mut Ui,
-    state: &AppState,
-    found: &Reviewed,
-    verdicts: &[Verdict],
-    fields: &mut Fields,
-    asked: &mut Vec<ReviewCommand>,
-) {
-    let region = state.review.region();
-    let verdict = region.and_then(|region| verdict_on(verdicts, found, &region.rect));
-    let given = verdict.map(|verdict| verdict.decision);
-    ui.horizontal(|ui| {
-        let any = !found.comparison.regions.is_empty();
-        for (command, name, hover) in [
-            (ReviewCommand::Previous, "Previous", "P"),
-            (ReviewCommand::Next, "Next", "N"),
-        ] {
-            let button = ui.add_enabled(any, Button::new(name));
-            if button.on_hover_text(hover).clicked() {
-                asked.push(command);
-            }
-        }
-        ui.add_enabled_ui(region.is_some(), |ui| {
-            for (decision, name, hover) in [
-                (Decision::Accept, "Accept", "It is right (A)"),
-                (Decision::Flag, "Flag", "It needs a look (Q)"),
-            ] {
-                let is_given = given == Some(decision);
-                if choice(ui, is_given, name).on_hover_text(hover).clicked() {
-                    asked.push(match is_given {
-                        true => ReviewCommand::Unjudge,
-                        false => ReviewCommand::Judge(decision, fields.review_note.clone()),
-                    });
-                }
-            }
-        });
-    });
-    ui.add_enabled_ui(region.is_some(), |ui| {
-        let edit = TextEdit::singleline(&mut fields.review_note).hint_text("Note (M)");
-        let response = ui.add(edit.desired_width(f32::INFINITY));
-        let response = response.accessible_name("Note on the region");
-        if std::mem::take(&mut fields.focus_note) {
-            response.request_focus();
-        }
-        if response.lost_focus() {
-            asked.push(ReviewCommand::Note(fields.review_note.clone()));
-        }
-    });
-    let count = |decision| verdicts.iter().filter(|v| v.decision == decision).count();
-    let (accepted, flagged) = (count(Decision::Accept), count(Decision::Flag));
-    let text = format!("On this slide: {accepted} accepted, {flagged} flagged");
-    ui.label(RichText::new(text).small().weak());
+/// A region's area: of what would be no mm² in four digits in µm².
+fn area(region: &Region) -> String {
+    match region.area_mm2() {
+        mm2 if mm2 < 0.001 => format!("{:.0} µm²", region.area_um2),
+        mm2 => format!("{mm2:.4} mm²"),
+    }
 }

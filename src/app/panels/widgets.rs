@@ -4,7 +4,7 @@ use egui::{Button, Label, Layout, Response, RichText, Sense, TextWrapMode, Ui, v
 
 use super::icons::{self, Icon};
 use crate::app::command::{Command, Panel};
-use crate::app::keys::{Action, BINDINGS};
+use crate::app::keys::{Action, keys_of};
 use crate::app::state::{AppState, Fields};
 
 /// A panel's drawing function.
@@ -24,8 +24,7 @@ const LONGEST_HOVER: usize = 1500;
 
 /// The key that does `action`, as printed on a keyboard; empty where there is none.
 pub fn keys_for(ctx: &egui::Context, action: Action) -> String {
-    let binding = BINDINGS.iter().find(|binding| binding.action == action);
-    binding.map_or_else(String::new, |binding| binding.keys(ctx))
+    keys_of(ctx, action)
 }
 
 /// `text` and the key that does the same.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::compare::{CompareWork, MapToCompare, Question};
-use super::{ReviewCommand, ReviewOf, ReviewState, verdict_on};
-use crate::annotate::{AnnotationEdit, Decision, Edit, RecordId, Verdict, now_ms};
+use super::{ReviewCommand, ReviewOf, ReviewState};
 use crate::app::App;
 use crate::app::command::{CameraMove, Command};
 use crate::app::masks::Shown;
 use crate::app::overlay::{AnalysisMode, OverlayCommand};
-use crate::segment::compare::{LiveMap, Region};
+use crate::geometry::SlideRect;
+use crate::segment::compare::LiveMap;
 use crate::segment::live::{Analysis, LayerKey};
 
 /// A region fills this share of the view when it is visited.
@@ -21,43 +21,63 @@ const CLOSEST_UM: f64 = 0.25;
 impl App {
     /// Carries out one of these commands.
     pub(in crate::app) fn apply_review(&mut self, command: ReviewCommand) {
-        let regions = self
-            .state
-            .review
-            .found()
-            .map(|found| found.comparison.regions.len());
-        let regions = regions.unwrap_or(0);
+        if !matches!(command, ReviewCommand::Judge(_) | ReviewCommand::Unjudge) {
+            // What is typed is about what was visited until now.
+            self.keep_note();
+        }
+        let found = self.state.review.found();
+        let regions = found.map_or(0, |found| found.comparison.regions.len());
         let at = self.state.review.at;
         match command {
             ReviewCommand::Compare(of) => self.compare(of),
-            ReviewCommand::Stop | ReviewCommand::Close => {
-                self.state.review = Default::default();
-            }
+            ReviewCommand::Stop | ReviewCommand::Close => self.end_review(),
             ReviewCommand::Visit(index) => self.visit(index),
+            ReviewCommand::VisitVerdict(id) => self.visit_verdict(id),
             ReviewCommand::Next if regions > 0 => {
                 self.visit(at.map_or(0, |at| (at + 1) % regions));
             }
             ReviewCommand::Previous if regions > 0 => {
                 self.visit(at.map_or(regions - 1, |at| (at + regions - 1) % regions));
             }
-            ReviewCommand::Next | ReviewCommand::Previous => {}
-            ReviewCommand::Judge(decision, note) => self.judge(decision, note),
-            ReviewCommand::Note(note) => self.note(note),
+            ReviewCommand::Next | ReviewCommand::Previous | ReviewCommand::KeepNote => {}
+            ReviewCommand::Judge(decision) => self.judge(decision),
             ReviewCommand::Unjudge => self.unjudge(),
+            ReviewCommand::Withdraw(id) => self.withdraw(id),
         }
     }
 
     fn compare(&mut self, of: ReviewOf) {
-        self.state.review.at = None;
+        self.end_review();
         self.state.review.state = ReviewState::Waiting(of);
         self.state.overlay.shown = true;
+        let mode = self.state.overlay.mode;
+        let is_agreement = mode == AnalysisMode::Agreement;
         if of == ReviewOf::Agreement {
             self.state.masks.shown = Shown::Model;
+            self.state.review.mode_before = (!is_agreement).then_some(mode);
             let mode = OverlayCommand::SetMode(AnalysisMode::Agreement);
             self.apply(Command::Overlay(mode));
-        } else if self.state.overlay.mode == AnalysisMode::Agreement {
+        } else if is_agreement {
             let mode = OverlayCommand::SetMode(AnalysisMode::Follow);
             self.apply(Command::Overlay(mode));
+        }
+    }
+
+    /// Gives the comparison up, and what was drawn for it. What was said stays.
+    pub(in crate::app) fn end_review(&mut self) {
+        self.keep_note();
+        let ended = std::mem::take(&mut self.state.review);
+        self.note_is_of_visited();
+        self.drop_difference();
+        let (masks, overlay) = (&mut self.state.masks, &mut self.state.overlay);
+        if masks.shown == Shown::Difference {
+            masks.shown = match masks.open {
+                Some(_) => Shown::Mask,
+                None => Shown::Model,
+            };
+        }
+        if let (Some(mode), AnalysisMode::Agreement) = (ended.mode_before, overlay.mode) {
+            overlay.mode = mode;
         }
     }
 
@@ -91,7 +111,7 @@ impl App {
     }
 
     fn review_failed(&mut self, reason: &str) {
-        self.state.review.state = ReviewState::Nothing;
+        self.end_review();
         self.tell(format!("The maps can't be compared: {reason}"), true);
     }
 
@@ -182,91 +202,28 @@ impl App {
         let Some(region) = found.comparison.regions.get(index) else {
             return;
         };
-        self.state.review.at = Some(index);
-        let verdicts = self.state.marks.verdicts(&found.slide);
-        let note = verdict_on(verdicts, &found, &region.rect);
-        self.fields.review_note = note.map_or_else(String::new, |verdict| verdict.note.clone());
-        let active = self.state.active;
-        if self.slide_hash(active).as_ref() != Some(&found.slide) {
-            return;
+        (self.state.review.at, self.state.review.kept) = (Some(index), None);
+        self.note_is_of_visited();
+        if self.slide_hash(self.state.active).as_ref() == Some(&found.slide) {
+            self.look_at(&region.rect);
         }
-        let center = region.rect.center();
-        self.apply(Command::Camera(active, CameraMove::CenterOn(center)));
-        self.zoom_to(region, found.mpp.x);
     }
 
-    fn zoom_to(&mut self, region: &Region, mpp_um: f64) {
+    /// Brings the active slide's place to the middle.
+    pub(super) fn look_at(&mut self, rect: &SlideRect) {
         let active = self.state.active;
+        self.apply(Command::Camera(active, CameraMove::CenterOn(rect.center())));
+        let mpp_um = self.state.mpp(active).map(|mpp| mpp.x);
         let Some(view) = self.state.view(active) else {
             return;
         };
-        let fit = (region.rect.width() / view.size.width)
-            .max(region.rect.height() / view.size.height)
-            / REGION_SHARE;
-        let wanted = fit.max(CLOSEST_UM / mpp_um);
+        let fit =
+            (rect.width() / view.size.width).max(rect.height() / view.size.height) / REGION_SHARE;
+        let wanted = mpp_um.map_or(fit, |um| fit.max(CLOSEST_UM / um));
         let factor = view.slide_px_per_screen_px / wanted;
         if factor.is_finite() && factor > 0.0 {
             self.apply(Command::Camera(active, CameraMove::Zoom(factor)));
         }
-    }
-
-    fn judge(&mut self, decision: Decision, note: String) {
-        let Some((found, region)) = self.visited() else {
-            return;
-        };
-        let verdicts = self.state.marks.verdicts(&found.slide);
-        let before = verdict_on(verdicts, &found, &region.rect).cloned();
-        let px_um2 = found.mpp.x * found.mpp.y;
-        let after = Verdict {
-            id: before
-                .as_ref()
-                .map_or_else(RecordId::random, |before| before.id),
-            region: region.rect,
-            area_px: region.area_um2 / px_um2,
-            kind: found.of.kind().to_owned(),
-            score: region.area_um2 * region.depth_um,
-            decision,
-            note: note.trim().to_owned(),
-            model_hash: found.model_hash.clone(),
-            magnifications: found.magnifications,
-            created_ms: now_ms(),
-        };
-        let edit = AnnotationEdit::Verdict(Edit {
-            before,
-            after: Some(after),
-        });
-        self.edit_marks(&found.slide, vec![edit]);
-    }
-
-    /// Writes a note to a verdict that was given; without one it waits for the verdict.
-    fn note(&mut self, note: String) {
-        let Some((found, region)) = self.visited() else {
-            return;
-        };
-        let verdicts = self.state.marks.verdicts(&found.slide);
-        let given = verdict_on(verdicts, &found, &region.rect);
-        if let Some(decision) = given.filter(|v| v.note != note.trim()).map(|v| v.decision) {
-            self.judge(decision, note);
-        }
-    }
-
-    fn unjudge(&mut self) {
-        let Some((found, region)) = self.visited() else {
-            return;
-        };
-        let verdicts = self.state.marks.verdicts(&found.slide);
-        if let Some(before) = verdict_on(verdicts, &found, &region.rect).cloned() {
-            let edit = AnnotationEdit::Verdict(Edit {
-                before: Some(before),
-                after: None,
-            });
-            self.edit_marks(&found.slide, vec![edit]);
-        }
-    }
-
-    fn visited(&self) -> Option<(Arc<super::Reviewed>, Region)> {
-        let found = Arc::clone(self.state.review.found()?);
-        Some((found, self.state.review.region()?.clone()))
     }
 }
 
