@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use parfocal::geometry::LevelRegion;
+use parfocal::labels::class_colours;
 use parfocal::model::dfa::weights::{self as decoder_weights, ClassLabel, DecoderCard};
 use parfocal::model::dfa::{ClassBias, Decoder, DecoderConfig};
 use parfocal::model::{Encoder, EncoderConfig, weights};
@@ -208,7 +209,7 @@ fn a_label_map_opens_with_its_scale_and_colours_and_its_areas_add_up() {
     let classes = report["classes"].as_array().unwrap();
     let px_seen = px(&bench.at("out.tif"));
     let mut sum_mm2 = 0.0;
-    for (class, colour) in classes.iter().zip(COLOURS) {
+    for (class, colour) in classes.iter().zip(class_colours(&COLOURS)) {
         let seen = px_seen.iter().filter(|px| px[..3] == colour).count();
         assert_eq!(class["px"].as_u64(), Some(seen as u64), "{class}");
         let area_mm2 = class["area_mm2"].as_f64().unwrap();

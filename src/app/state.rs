@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::geometry::{Mpp, ScreenPoint, ScreenVector, SlidePoint, View};
+use crate::gpu::overlay::OverlayContent;
 use crate::gpu::{Coverage, DisplayAdjust};
+use crate::segment::embedding::EmbeddingView;
 use crate::slide::{Rgba, ScaleOrigin, SlideSource};
 use crate::tiles::queue::ViewSlot;
 use crate::tiles::{LoaderStatus, SlideId, TilePyramid};
 
 use super::camera::Camera;
 use super::command::{Layout, Panel};
-use super::export::Writing;
+use super::export::{HeatScale, Writing};
 use super::file_for::FileFor;
 use super::marks::Marks;
 use super::masks::{Masks, Shown};
@@ -254,6 +256,18 @@ impl AppState {
     /// Whether the overlay is of two magnifications, and its values are their divergence.
     pub fn draws_agreement(&self) -> bool {
         self.masks.shown == Shown::Model && self.overlay.mode == AnalysisMode::Agreement
+    }
+
+    /// What the overlay's heat map of `content` shows; none where it is none.
+    pub fn heat_scale(&self, content: OverlayContent) -> Option<HeatScale> {
+        if self.similar.shown == Some(EmbeddingView::Likeness) {
+            return Some(HeatScale::of_likeness());
+        }
+        let class = self.overlay.facts().zip(self.overlay.shown_class);
+        let class = class.filter(|_| self.masks.shown == Shown::Model);
+        let class = class.and_then(|(facts, class)| facts.card.classes.get(class));
+        let class = class.map(|class| class.name.as_str());
+        HeatScale::of(content, self.draws_agreement(), class)
     }
 
     /// Whether any picture moves by itself.

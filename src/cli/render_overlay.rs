@@ -12,7 +12,7 @@ use super::parse;
 use super::render_show::Show;
 use super::warn_user;
 use crate::annotate::open_mask;
-use crate::app::export::{FieldOverlay, heat_words};
+use crate::app::export::{FieldOverlay, HeatScale};
 use crate::app::marks::DialPreset;
 use crate::app::overlay::{AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, DrawnLayer};
 use crate::geometry::{Magnification, Mpp, View};
@@ -94,7 +94,7 @@ pub struct Overlay {
     is_starter: bool,
     origin: Option<MapOrigin>,
     /// What a heat map's value is.
-    heat: Option<String>,
+    heat: Option<HeatScale>,
     notes: Vec<(String, String)>,
 }
 
@@ -263,7 +263,7 @@ impl OverlayArgs {
             style: self.style(palette),
             what: format!("{}, {analysis}", origin.model),
             origin: Some(origin),
-            heat: heat_words(
+            heat: HeatScale::of(
                 self.show.content(),
                 self.show == Show::Agreement,
                 shown.as_deref(),

@@ -11,6 +11,7 @@ mod file;
 #[cfg(test)]
 mod file_tests;
 mod page;
+mod palette;
 mod place;
 mod png_codes;
 mod polygon_index;
@@ -27,6 +28,7 @@ pub use code_table::{CodeRow, CodeTable};
 pub use error::LabelError;
 pub use file::LabelFile;
 pub use page::{BLOCKS, FAILED, NO_STAMP, NOT_ANALYSED, Page, Resident, Texel, UNKNOWN, is_class};
+pub use palette::{class_colours, default_palette};
 pub use polygons::{LabelPolygon, PolygonLabels, Ring};
 pub use pyramid::{LabelPyramid, Ranks};
 pub use raster::{PAGE_PX, PageId, Raster};

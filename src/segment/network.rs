@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{ModelError, RgbTile, TileModel};
 use super::settings::Settings;
-use crate::labels::LabelClass;
+use crate::labels::{LabelClass, class_colours};
 use crate::model::dfa::{ClassBias, Features};
 use crate::model::{PredictError, Predictor, ReadyModel};
 
@@ -19,14 +19,17 @@ pub struct Network {
 impl Network {
     /// Takes the parts of a model that tiles need.
     pub fn new(model: &ReadyModel) -> Self {
-        let class = |class: &crate::model::dfa::weights::ClassLabel| LabelClass {
+        let of_card = &model.card.classes;
+        let own: Vec<[u8; 3]> = of_card.iter().map(|class| class.colour).collect();
+        let classes = of_card.iter().zip(class_colours(&own));
+        let classes = classes.map(|(class, rgb)| LabelClass {
             name: class.name.clone(),
-            rgb: class.colour,
-        };
+            rgb,
+        });
         Self {
             predictor: model.predictor.clone(),
             tile_px: model.card.tile_px as u32,
-            classes: model.card.classes.iter().map(class).collect(),
+            classes: classes.collect(),
         }
     }
 }

@@ -52,7 +52,7 @@ fn overlaid(
 
 /// The default palette's colour of a class.
 fn class_rgb(code: usize) -> [u8; 3] {
-    parfocal::gpu::overlay::default_palette()[code]
+    parfocal::labels::default_palette()[code]
 }
 
 fn id(level: u8, col: u32, row: u32) -> PageId {

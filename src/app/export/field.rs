@@ -16,7 +16,7 @@ use crate::labels::LabelClass;
 use crate::segment::export::MapOrigin;
 use crate::slide::{SlideInfo, SlideSource};
 
-use super::legend::{Legend, PagesAtHand, field_codes};
+use super::legend::{HeatScale, Legend, PagesAtHand, field_codes};
 use super::paint::{StripContent, with_strip};
 use super::png;
 use super::provenance::FieldProvenance;
@@ -38,7 +38,7 @@ pub struct FieldOverlay {
     /// What codes stand for.
     pub classes: Vec<LabelClass>,
     /// What a heat map's value is; see [`Legend::of`].
-    pub heat: Option<String>,
+    pub heat: Option<HeatScale>,
     /// What a reader has to know besides, such as [`crate::model::shipped::STARTER_NOTICE`].
     pub notices: Vec<String>,
     /// What it was made by, where a model made it.
@@ -184,7 +184,7 @@ impl FieldPicture {
                 Some(codes)
             }
         };
-        let heat = overlay.heat.as_deref();
+        let heat = overlay.heat.as_ref();
         let legend = Legend::of(&overlay.what, style, &overlay.classes, codes.as_ref(), heat);
         let notes = legend.notes.iter().chain(&overlay.notices).cloned();
         Some(Legend {

@@ -11,6 +11,9 @@ use crate::gpu::overlay::{
 };
 use crate::labels::{LabelClass, Page, PageId};
 
+/// What colours of embeddings mean.
+pub const UNNAMED: &str = "alike tissue in alike colours";
+
 /// Px of a field that are looked at for its classes: all of a screen, every second or third of a
 /// poster.
 const MOST_LOOKED_AT_PX: f64 = 4e6;
@@ -55,23 +58,25 @@ impl Legend {
     /// The legend of a class map or heat map in `style`. `what`: model and magnification, or the
     /// mask's name. `occurring`: codes of the classes that are listed where they are visible; none
     /// lists all that are. `heat`: what a heat map's value is where it is not the probability of
-    /// each px's own class or the entropy, such as `probability of tumor`.
+    /// each px's own class or the entropy.
     pub fn of(
         what: &str,
         style: &OverlayStyle,
         classes: &[LabelClass],
         occurring: Option<&BTreeSet<u8>>,
-        heat: Option<&str>,
+        heat: Option<&HeatScale>,
     ) -> Self {
-        let of_heat = |usual: &'static str| (heat_key(), heat.unwrap_or(usual));
-        let (key, drawn) = match style.content {
-            OverlayContent::Classes => (
+        let usual = HeatScale::of(style.content, false, None);
+        let (key, drawn) = match (style.content, heat.or(usual.as_ref())) {
+            (OverlayContent::Colours, _) => (LegendKey::Unnamed, UNNAMED),
+            (OverlayContent::Value | OverlayContent::Extra, Some(scale)) => {
+                let [low, high] = [scale.low, scale.high].map(str::to_owned);
+                (LegendKey::Heat { low, high }, scale.what.as_str())
+            }
+            _ => (
                 LegendKey::Classes(listed(style, classes, occurring), style.shape),
                 shape_words(style.shape),
             ),
-            OverlayContent::Value => of_heat("probability"),
-            OverlayContent::Extra => of_heat("entropy"),
-            OverlayContent::Colours => (LegendKey::Unnamed, "alike tissue in alike colours"),
         };
         Self {
             title: format!("{what}: {drawn}"),
@@ -81,28 +86,43 @@ impl Legend {
     }
 }
 
-/// What a heat map's value is, in a few words; none where `content` is no heat map. `is_agreement`:
-/// of two magnifications. `class`: whose probability it is, where it is not each px's own class's.
-pub fn heat_words(
-    content: OverlayContent,
-    is_agreement: bool,
-    class: Option<&str>,
-) -> Option<String> {
-    match (content, is_agreement, class) {
-        (OverlayContent::Value, true, _) => Some("divergence, bits".to_owned()),
-        (OverlayContent::Value, false, Some(class)) => Some(format!("probability of {class}")),
-        (OverlayContent::Value, false, None) => Some("probability".to_owned()),
-        (OverlayContent::Extra, true, _) => Some("unsure".to_owned()),
-        (OverlayContent::Extra, false, _) => Some("entropy".to_owned()),
-        (OverlayContent::Classes | OverlayContent::Colours, ..) => None,
-    }
+/// What a heat map's value is, and what its ends are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeatScale {
+    /// In a few words, with the unit where there is one: `probability of tumor`.
+    pub what: String,
+    /// At the dark end.
+    pub low: &'static str,
+    /// At the light end.
+    pub high: &'static str,
 }
 
-/// All values of pages are parts of one.
-fn heat_key() -> LegendKey {
-    LegendKey::Heat {
-        low: "0".to_owned(),
-        high: "1".to_owned(),
+impl HeatScale {
+    /// None where `content` is no heat map. `is_agreement`: of two magnifications. `class`: whose
+    /// probability it is, where it is not each px's own class's.
+    pub fn of(content: OverlayContent, is_agreement: bool, class: Option<&str>) -> Option<Self> {
+        let (what, high) = match (content, is_agreement, class) {
+            (OverlayContent::Value, true, _) => ("divergence".to_owned(), "1 bit"),
+            (OverlayContent::Value, false, Some(class)) => (format!("probability of {class}"), "1"),
+            (OverlayContent::Value, false, None) => ("probability".to_owned(), "1"),
+            (OverlayContent::Extra, true, _) => (
+                "entropy of the less sure map, share of the greatest".to_owned(),
+                "1",
+            ),
+            (OverlayContent::Extra, false, _) => ("entropy, share of the greatest".to_owned(), "1"),
+            (OverlayContent::Classes | OverlayContent::Colours, ..) => return None,
+        };
+        let low = "0";
+        Some(Self { what, low, high })
+    }
+
+    /// Of likeness to a spot.
+    pub fn of_likeness() -> Self {
+        Self {
+            what: "cosine of embeddings".to_owned(),
+            low: "-1",
+            high: "1",
+        }
     }
 }
 
@@ -312,9 +332,15 @@ mod tests {
         assert_eq!(names(compared).last(), Some(&veil));
         style.content = OverlayContent::Extra;
         let heat = Legend::of("x", &style, &classes, None, None);
-        assert_eq!(heat.title, "x: entropy");
+        assert_eq!(heat.title, "x: entropy, share of the greatest");
         style.content = OverlayContent::Value;
-        let of_one = Legend::of("x", &style, &classes, None, Some("probability of fat"));
+        let of_one = HeatScale::of(style.content, false, Some("fat"));
+        let of_one = Legend::of("x", &style, &classes, None, of_one.as_ref());
         assert_eq!(of_one.title, "x: probability of fat");
+        let likeness = HeatScale::of_likeness();
+        let likeness = Legend::of("x", &style, &classes, None, Some(&likeness));
+        let ends = ["-1", "1"].map(str::to_owned);
+        let [low, high] = ends;
+        assert_eq!(likeness.key, LegendKey::Heat { low, high });
     }
 }

@@ -14,7 +14,7 @@ mod work;
 mod writing;
 
 pub use field::{FieldOverlay, FieldPicture, FieldPng, LegendClasses};
-pub use legend::{Legend, LegendClass, LegendKey, field_codes, heat_words};
+pub use legend::{HeatScale, Legend, LegendClass, LegendKey, UNNAMED, field_codes};
 pub use lettering::Lettering;
 pub use paint::{Labelled, StripContent, with_strip};
 pub use provenance::FieldProvenance;

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{FieldOverlay, FieldPicture, LegendClasses, Writing, heat_words};
+use super::{FieldOverlay, FieldPicture, LegendClasses, Writing};
 use crate::app::App;
 use crate::app::masks::Shown;
-use crate::app::overlay::{ALL_KNOWN, AnalysisMode, DialSet};
+use crate::app::overlay::{ALL_KNOWN, DialSet};
 use crate::app::state::PaneIndex;
-use crate::gpu::overlay::OverlayContent;
 use crate::jobs::live::LiveModelFacts;
 use crate::model::shipped::STARTER_NOTICE;
 use crate::segment::embedding::EmbeddingView;
@@ -128,7 +127,7 @@ impl App {
             Some(MapToWrite {
                 slide: field.slide.info().clone(),
                 snapshot: MapSnapshot::of(live.layers(), key)?,
-                classes: overlay.model_classes(),
+                classes: overlay.label_classes(),
                 origin: self.origin(facts, analysis),
             })
         });
@@ -190,7 +189,7 @@ impl App {
         Some(FieldOverlay {
             before_layers: self.swiped_layers(pane),
             what: self.what_is_drawn(pane),
-            heat: self.heat(style.content),
+            heat: self.state.heat_scale(style.content),
             classes: self.drawn_classes(),
             notices: self
                 .part_analysed(pane)
@@ -239,21 +238,5 @@ impl App {
                 None => model,
             },
         }
-    }
-
-    fn heat(&self, content: OverlayContent) -> Option<String> {
-        if self.state.similar.shown == Some(EmbeddingView::Likeness) {
-            return Some("cosine, -1 to 1".to_owned());
-        }
-        let overlay = &self.state.overlay;
-        let is_agreement = overlay.mode == AnalysisMode::Agreement;
-        let facts = overlay.facts().zip(overlay.shown_class);
-        let facts = facts.filter(|_| self.state.masks.shown == Shown::Model);
-        let class = facts.and_then(|(facts, class)| facts.card.classes.get(class));
-        heat_words(
-            content,
-            is_agreement,
-            class.map(|class| class.name.as_str()),
-        )
     }
 }

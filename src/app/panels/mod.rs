@@ -8,6 +8,7 @@ use super::state::{AppState, Fields};
 
 mod associated;
 mod bias;
+mod colours;
 mod display;
 mod dropped;
 mod folder_lister;

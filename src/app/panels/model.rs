@@ -2,17 +2,15 @@
 
 use egui::{ComboBox, RichText, Slider, Ui};
 
-use super::masks;
 use super::widgets::{
     choice, clear_marks, cut, fact, fixed_width_label, section_end, section_title,
 };
+use super::{colours, masks};
 use crate::app::command::{Command, Panel};
 use crate::app::file_for::FileFor;
-use crate::app::overlay::{
-    AnalysisMode, DIFFERENCE_NAMES, DIFFERENCE_PALETTE, NOT_COMPARED, OverlayCommand, OverlayState,
-};
+use crate::app::overlay::{AnalysisMode, OverlayCommand, OverlayState};
 use crate::app::state::{AppState, Fields};
-use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle, VEILED_GLASS_RGB};
+use crate::gpu::overlay::{OverlayContent, OverlayShape, OverlayStyle};
 use crate::jobs::live::{LiveModelFacts, ModelChoice, ModelState};
 use crate::model::shipped::STARTER_NOTICE;
 use crate::segment::live::{Limits, MAGNIFICATIONS};
@@ -141,9 +139,8 @@ fn ready(
     ui.add_space(4.0);
     looks(ui, state, asked);
     ui.add_space(4.0);
-    match state.draws_difference() {
-        true => difference(ui),
-        false => classes(ui, facts, overlay, asked),
+    if !colours::show(ui, state) {
+        classes(ui, facts, overlay, asked);
     }
     ui.add_space(4.0);
     masks::show(ui, state, out);
@@ -382,27 +379,6 @@ fn probability(
 
 const CUT: &str = "Only the middle of the field is analysed: there is no room for all of it at this \
                    magnification. Go closer, or pin a coarser one.";
-
-/// What the colours stand for where two maps are held against each other.
-fn difference(ui: &mut Ui) {
-    let rows = DIFFERENCE_NAMES.iter().zip(DIFFERENCE_PALETTE);
-    let rows = rows.map(|(name, [r, g, b, alpha])| (*name, (alpha > 0).then_some([r, g, b])));
-    for (name, colour) in rows.chain([(NOT_COMPARED, Some(VEILED_GLASS_RGB))]) {
-        ui.horizontal(|ui| {
-            let (rect, _) = ui.allocate_exact_size(egui::vec2(14.0, 14.0), egui::Sense::hover());
-            match colour {
-                Some([r, g, b]) => {
-                    let colour = egui::Color32::from_rgb(r, g, b);
-                    ui.painter().rect_filled(rect, 2.0, colour);
-                    ui.label(name);
-                }
-                None => {
-                    ui.label(format!("{name}: not coloured"));
-                }
-            }
-        });
-    }
-}
 
 fn classes(
     ui: &mut Ui,

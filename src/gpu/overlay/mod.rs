@@ -14,6 +14,6 @@ pub use input::{LayerKey, OverlayInput, OverlayLayer, PageStore, SeenTexel, texe
 pub(in crate::gpu) use parts::pages_seen;
 pub use pass::{OverlayCoverage, OverlayRenderer};
 pub use style::{
-    OverlayContent, OverlayShape, OverlayStyle, VEILED_GLASS_RGB, class_palette, default_palette,
-    heat_rgb, outline_rgb,
+    OverlayContent, OverlayShape, OverlayStyle, VEILED_GLASS_RGB, class_palette, heat_rgb,
+    outline_rgb,
 };
