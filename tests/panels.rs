@@ -1,5 +1,7 @@
 //! The panels, used through what a screen reader sees: no window and no graphics.
 
+#[path = "panels/colours.rs"]
+mod colours;
 #[path = "panels/mask_codes.rs"]
 mod mask_codes;
 #[path = "panels/names.rs"]
@@ -528,12 +530,8 @@ fn dials_say_what_a_bias_is_made_of_and_ask_for_turns() {
         click(&mut harness, "Undo").is_empty(),
         "there is nothing to undo"
     );
-    harness
-        .state_mut()
-        .state
-        .overlay
-        .dials
-        .turn(DialSet::Bias, 1, 2.0, false);
+    let state = &mut harness.state_mut().state;
+    state.overlay.dials.turn(DialSet::Bias, 1, 2.0, false);
     let order = &mut harness.state_mut().state.undo_order;
     order.made(parfocal::app::undo_order::Kind::Dials);
     harness.run_steps(2);
