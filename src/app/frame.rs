@@ -51,7 +51,28 @@ impl App {
             // Commands of panels come after the picture was prepared.
             self.ctx.request_repaint();
         }
+        self.let_notice_pass();
         self.save_sometimes();
+    }
+
+    /// Takes a notice away whose time is over; one that came meanwhile stays.
+    fn let_notice_pass(&mut self) {
+        let Some((text, until)) = &self.passing else {
+            return;
+        };
+        if self
+            .state
+            .notice
+            .as_ref()
+            .is_none_or(|notice| notice.text != *text)
+        {
+            self.passing = None;
+            return;
+        }
+        match until.checked_duration_since(Instant::now()) {
+            Some(left) => self.ctx.request_repaint_after(left),
+            None => (self.state.notice, self.passing) = (None, None),
+        }
     }
 
     /// Says once a slide that some of it can't be read; the log has every tile.
@@ -414,4 +435,33 @@ fn over_background(tile: &Rgba, background: [u8; 3]) -> egui::ColorImage {
         [tile.width as usize, tile.height as usize],
         pixels.collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_said_for_a_while_and_what_is_to_be_read_stays() {
+        let ctx = egui::Context::default();
+        let mut app = App::new(&ctx, None, Default::default()).unwrap();
+        let said = |app: &App| app.state.notice.as_ref().map(|notice| notice.text.clone());
+        let path = std::path::Path::new("field.png");
+        app.written(path, Ok(String::new()));
+        app.let_notice_pass();
+        assert_eq!(said(&app).as_deref(), Some("Written: field.png"));
+        app.passing = app.passing.take().map(|(text, _)| (text, Instant::now()));
+        app.let_notice_pass();
+        assert_eq!(said(&app), None);
+        for more in [
+            Ok("3 of 12 tiles can't be read".to_owned()),
+            Err("no room".to_owned()),
+        ] {
+            app.written(path, Ok(String::new()));
+            app.written(path, more);
+            app.passing = app.passing.take().map(|(text, _)| (text, Instant::now()));
+            app.let_notice_pass();
+            assert!(said(&app).is_some_and(|text| text.contains('\n') || text.contains("no room")));
+        }
+    }
 }

@@ -107,6 +107,8 @@ pub struct App {
     leader: PaneIndex,
     /// What each pane asked the readers for last, so that an unmoved view asks nothing again.
     asked: [Vec<TileKey>; 2],
+    /// A notice that goes by itself, and when.
+    passing: Option<(String, Instant)>,
     next_save: Instant,
     /// What was saved last.
     saved: Option<storage::Saved>,

@@ -175,6 +175,7 @@ impl App {
             thumbnails: Default::default(),
             leader: PaneIndex::First,
             asked: Default::default(),
+            passing: None,
             next_save: Instant::now(),
             saved: None,
         };

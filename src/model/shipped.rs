@@ -9,18 +9,21 @@ pub const STARTER_NOTICE: &str = "Research use only. Starter weights trained on 
 pub static ENCODER: Shipped = Shipped {
     name: "tiny",
     bytes: include_bytes!("../../assets/encoder-tiny.safetensors"),
+    worth: "",
 };
 
 /// The decoder for breast: tumor, stroma, inflammatory, necrosis, other.
 pub static BREAST: Shipped = Shipped {
     name: "breast",
     bytes: include_bytes!("../../assets/decoder-breast.safetensors"),
+    worth: "macro Dice 71.5 % at 10x, 64.2 % at 40x: ten phantom slides, held out",
 };
 
 /// The decoder for brain: background, grey and white matter, leptomeninges, superficial.
 pub static BRAIN: Shipped = Shipped {
     name: "brain",
     bytes: include_bytes!("../../assets/decoder-brain.safetensors"),
+    worth: "macro Dice 79.7 % at 10x, 63.9 % at 40x: ten phantom slides, held out",
 };
 
 /// Every decoder, the one that is used when none is asked for first.
@@ -34,6 +37,21 @@ mod tests {
     use crate::model::ready::ReadyModel;
     use crate::model::weights::WeightsSource;
     use burn::tensor::Device;
+
+    #[test]
+    fn what_a_model_is_worth_is_what_its_card_says() {
+        for (shipped, card) in [
+            (BREAST, include_str!("../../assets/decoder-breast.md")),
+            (BRAIN, include_str!("../../assets/decoder-brain.md")),
+        ] {
+            let row = |start: &str| card.lines().find(|line| line.starts_with(start)).unwrap();
+            let dice = |start: &str| row(start).split('|').nth(2).unwrap().split('(').next();
+            for (start, at) in [("| 10x", "10x"), ("| 40x", "40x")] {
+                let said = format!("{} at {at}", dice(start).unwrap().trim());
+                assert!(shipped.worth.contains(&said), "{said}: {}", shipped.worth);
+            }
+        }
+    }
 
     #[test]
     fn what_ships_fits_together() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::{BrushHand, DialPreset, MarkCommand, by_id, erased};
 use crate::annotate::{AnnotationEdit, Change, Preset, StoreEvent, geojson, now_ms, touched};
@@ -14,6 +15,9 @@ use crate::geometry::SlidePoint;
 use crate::jobs::tune::{TuneRequest, TuneState};
 use crate::labels::LabelClass;
 use crate::slide::SlideHash;
+
+/// How long it is said that a file is written, where there is no more to say.
+const PASSES_AFTER: Duration = Duration::from_secs(8);
 
 impl App {
     /// Carries out one of these commands.
@@ -344,7 +348,12 @@ impl App {
         match result {
             Ok(more) => {
                 let text = format!("Written: {}\n{more}", path.display());
-                self.tell(text.trim_end().to_owned(), false);
+                let text = text.trim_end().to_owned();
+                // What there is more to say is to be read.
+                if more.is_empty() {
+                    self.passing = Some((text.clone(), Instant::now() + PASSES_AFTER));
+                }
+                self.tell(text, false);
             }
             Err(reason) => {
                 self.tell(

@@ -50,8 +50,10 @@ fn unsure(least: Option<f64>, areas: Option<&FieldAreas>) -> Option<String> {
     (probability < least).then(|| {
         format!(
             "The model is unsure of this field: the classes that it chose have a probability of \
-             {probability:.2} on average, where on tissue like that it was trained on it is above \
-             {least:.2}. Tissue, stain or scale may not suit it."
+             {:.2} on average, where on tissue like that it was trained on it is {least:.2} or more. \
+             Tissue, stain or scale may not suit it.",
+            // Rounded down, lest it read as if it were enough.
+            (probability * 100.0).floor() / 100.0
         )
     })
 }
@@ -114,6 +116,13 @@ mod tests {
             };
             unsure(Some(0.8), Some(&areas)).is_some()
         };
+        let barely = FieldAreas {
+            known: 1.0,
+            probability: Some(0.7999),
+            ..FieldAreas::default()
+        };
+        let told = unsure(Some(0.8), Some(&barely)).unwrap();
+        assert!(told.contains("0.79 on average") && told.contains("0.80 or more"));
         assert!(says(0.6, Some(0.79)));
         assert!(!says(0.6, Some(0.81)) && !says(0.4, Some(0.79)) && !says(1.0, None));
         assert_eq!(unsure(None, None), None);

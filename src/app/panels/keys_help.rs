@@ -8,12 +8,13 @@ use crate::app::keys::{BINDINGS, Binding};
 use crate::app::state::{AppState, Fields};
 
 /// What the pointer does in a view.
-const GESTURES: [(&str, &str); 6] = [
+const GESTURES: [(&str, &str); 7] = [
     ("Drag", "Move the slide; let go in motion to throw it"),
     ("Wheel", "Zoom about the pointer"),
     ("Ctrl + wheel, pinch", "Zoom about the pointer"),
     ("Double click", "Bring the point to the middle"),
     ("Shift or Alt + drag", "Rotate about the middle"),
+    ("Hold the space bar", "Look under the overlay"),
     ("Drop a file", "Open it in the active view"),
 ];
 
@@ -81,7 +82,7 @@ fn show_group(ui: &mut Ui, (name, bindings): &Group) {
 }
 
 fn show_gestures(ui: &mut Ui) {
-    show_rows(ui, "Mouse and touch pad", GESTURES.into_iter());
+    show_rows(ui, "Mouse, touch pad, space bar", GESTURES.into_iter());
 }
 
 fn show_rows<'a>(ui: &mut Ui, name: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {

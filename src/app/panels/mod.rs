@@ -20,6 +20,7 @@ mod mask_codes;
 mod masks;
 mod metadata;
 mod model;
+mod model_card;
 mod notice;
 mod open_menu;
 mod open_path;

@@ -5,7 +5,7 @@ use egui::{ComboBox, RichText, Slider, Ui};
 use super::widgets::{
     choice, clear_marks, cut, fact, fixed_width_label, section_end, section_title,
 };
-use super::{colours, masks};
+use super::{colours, masks, model_card};
 use crate::app::command::{Command, Panel};
 use crate::app::file_for::FileFor;
 use crate::app::overlay::{AnalysisMode, OverlayCommand, OverlayState};
@@ -147,7 +147,7 @@ fn ready(
     ui.add_space(4.0);
     work(ui, state, out);
     ui.add_space(4.0);
-    card(ui, facts, out);
+    model_card::show(ui, facts, out);
 }
 
 /// What computes, how fast, how much is waiting, and what is kept.
@@ -402,22 +402,5 @@ fn classes(
                 asked.push(OverlayCommand::ShowClass(index, shown));
             }
         });
-    }
-}
-
-fn card(ui: &mut Ui, facts: &LiveModelFacts, out: &mut Vec<Command>) {
-    let card = &facts.card;
-    let magnification = |mpp: f64| crate::geometry::Magnification::from_mpp(mpp).to_string();
-    let trained = format!(
-        "{} to {}",
-        magnification(card.mpp[1]),
-        magnification(card.mpp[0])
-    );
-    fact(ui, "Trained at", &trained, out);
-    fact(ui, "Tile", &format!("{} px", card.tile_px), out);
-    fact(ui, "Weights", &facts.sha256, out);
-    fact(ui, "Made by", &card.program, out);
-    for (name, value) in &card.notes {
-        fact(ui, name, value, out);
     }
 }

@@ -5,6 +5,7 @@ use egui::{Align, Label, Layout, Rect, Response, RichText, Sense, Stroke, Stroke
 
 use super::widgets::cut;
 use crate::app::command::Command;
+use crate::app::overlay::OverlayState;
 use crate::app::state::{AppState, Fields};
 use crate::geometry::{Magnification, Mpp, SlidePoint};
 use crate::gpu::Coverage;
@@ -171,7 +172,8 @@ fn live(ui: &mut Ui, state: &AppState, width: f32) {
     }
     let status = &overlay.status;
     let hover = waiting_hover(overlay.analysis);
-    fixed(ui, waiting_text(status.waiting), &hover);
+    ui.separator();
+    fixed(ui, waiting_text(Progress::of(overlay)), &hover);
     if width > ROOM_FOR_SPEED {
         let (device, rate) = (
             overlay.device_words(state.adapter_is_real),
@@ -224,11 +226,43 @@ fn class_text(under_pointer: Option<&(String, f32)>) -> String {
     }
 }
 
-fn waiting_text(waiting: usize) -> String {
-    match waiting {
-        0 => format!("{:<11}", "analysed"),
-        waiting => format!("{:<11}", format!("{} to do", waiting.min(99_999))),
+/// How far the analysis of what is seen is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// The overlay is switched off.
+    Hidden,
+    /// It can't be, such as without a scale; the panel says why.
+    Impossible,
+    /// Nothing is told yet of what was asked for.
+    Starting,
+    /// Tiles are left.
+    Waiting(usize),
+    /// All is analysed.
+    Done,
+}
+
+impl Progress {
+    fn of(overlay: &OverlayState) -> Self {
+        let is_asked = overlay.live.as_ref().is_some_and(|live| !live.is_settled());
+        match overlay.status.waiting {
+            _ if !overlay.shown => Self::Hidden,
+            _ if overlay.reason.is_some() => Self::Impossible,
+            0 if is_asked => Self::Starting,
+            0 => Self::Done,
+            waiting => Self::Waiting(waiting),
+        }
     }
+}
+
+fn waiting_text(progress: Progress) -> String {
+    let text = match progress {
+        Progress::Hidden => "hidden".to_owned(),
+        Progress::Impossible => "not analysed".to_owned(),
+        Progress::Starting => "starting…".to_owned(),
+        Progress::Waiting(waiting) => format!("{} to do", waiting.min(99_999)),
+        Progress::Done => "analysed".to_owned(),
+    };
+    format!("{text:<12}")
 }
 
 fn rate_text(per_s: f64) -> String {
@@ -319,6 +353,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn nothing_is_said_to_be_analysed_that_is_not() {
+        let of = |change: fn(&mut OverlayState)| {
+            let mut overlay = OverlayState {
+                shown: true,
+                ..OverlayState::default()
+            };
+            change(&mut overlay);
+            Progress::of(&overlay)
+        };
+        assert_eq!(of(|_| {}), Progress::Done);
+        assert_eq!(
+            of(|overlay| overlay.status.waiting = 3),
+            Progress::Waiting(3)
+        );
+        assert_eq!(of(|overlay| overlay.shown = false), Progress::Hidden);
+        let no_scale = |overlay: &mut OverlayState| overlay.reason = Some("no scale".into());
+        assert_eq!(of(no_scale), Progress::Impossible);
+    }
+
+    #[test]
     fn every_text_keeps_its_width() {
         let width = |text: String| text.chars().count();
         let mpp = Mpp::square(0.25);
@@ -329,7 +383,16 @@ mod tests {
         assert_eq!(width(tiles_text(0, 0)), width(tiles_text(0, 123_456)));
         assert_eq!(tiles_text(0, 3).trim(), "3 failed");
         assert_eq!(tiles_text(2, 3).trim(), "2 tiles…");
-        assert_eq!(width(waiting_text(0)), width(waiting_text(1 << 20)));
+        let waiting = |n| width(waiting_text(Progress::Waiting(n)));
+        assert_eq!(waiting(1), waiting(1 << 20));
+        for progress in [
+            Progress::Done,
+            Progress::Hidden,
+            Progress::Impossible,
+            Progress::Starting,
+        ] {
+            assert_eq!(width(waiting_text(progress)), waiting(1), "{progress:?}");
+        }
         for per_s in [0.0, 9.96, 99.94, 99.96, 1234.5, 1e9] {
             assert!(width(rate_text(per_s)) <= 5, "{per_s}");
         }

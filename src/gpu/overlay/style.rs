@@ -96,7 +96,7 @@ pub(super) const VEIL_GREY: u8 = 96;
 pub const VEILED_GLASS_RGB: [u8; 3] = [190; 3];
 
 /// How much of the areas' opacity it has: less than a class, and more than the eye overlooks.
-pub(super) const VEIL_SHARE: f64 = 0.8;
+pub(super) const VEIL_SHARE: f64 = 0.6;
 
 /// The widest outline, screen px: half of it is within the margin of a label map.
 const MOST_OUTLINE_PX: f32 = 8.0;

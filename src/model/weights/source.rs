@@ -12,6 +12,9 @@ pub struct Shipped {
     pub name: &'static str,
     /// The file.
     pub bytes: &'static [u8],
+    /// What it was found to be worth, in a line; empty where there is nothing to say. Its card beside
+    /// the file in `assets` has the whole of it.
+    pub worth: &'static str,
 }
 
 /// Where a weights file is.
@@ -118,6 +121,7 @@ mod tests {
     fn names_are_shipped_weights_and_all_else_is_a_file() {
         let shipped = Shipped {
             name: "breast",
+            worth: "",
             bytes: &[1, 2],
         };
         let named = |name| WeightsSource::named(name, &[shipped]);

@@ -192,12 +192,28 @@ impl<M: TokenModel> EmbeddingEngine<M> {
             Some(search.status(work.swept, work.sheet(work.anchor)?))
         };
         EmbeddingStatus {
-            waiting: self.queue.len() + self.stale.len(),
+            waiting: self.left_of_field(),
             embedded: self.embedded,
             token_bytes: self.tokens.bytes(),
             has_colours: work.is_some_and(|work| work.basis.is_some()),
             search: search(),
             failure: self.failure.clone(),
+        }
+    }
+
+    /// Tiles of the field that are left. The spot's own and those of the slide's sample come before,
+    /// all of the slide after.
+    fn left_of_field(&self) -> usize {
+        let Some(wish) = &self.wish else {
+            return 0;
+        };
+        let in_field = |key: &&TileKey| key.slide == wish.slide_id && key.scale == wish.scale;
+        match self.stage {
+            Stage::Sample | Stage::Query | Stage::Field => {
+                let queued = self.queue.iter().filter(in_field).count();
+                queued + self.stale.iter().filter(in_field).count()
+            }
+            Stage::Slide | Stage::Done => 0,
         }
     }
 
