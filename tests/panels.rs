@@ -602,7 +602,8 @@ fn presets_are_saved_used_and_refused_on_another_model() {
         click(&mut harness, "of another").is_empty(),
         "another model's"
     );
-    let removed = click(&mut harness, "Remove the preset of another");
+    assert!(click(&mut harness, "Remove the preset of another").is_empty());
+    let removed = click(&mut harness, "Remove it for good");
     assert_eq!(removed, marks(MarkCommand::RemovePreset(1)));
     assert!(
         click(&mut harness, "Save the dials").is_empty(),

@@ -25,8 +25,9 @@ pub enum FileFor {
     MaskClassesOut,
     /// Dials to take over.
     DialsIn,
-    /// Where to write a preset to, its place in [`super::marks::Marks::presets`].
-    DialsOut(usize),
+    /// Where to write a preset to: its name and the hash of its model, since its place in the list
+    /// may change meanwhile.
+    DialsOut((String, String)),
     /// Where to write a picture of the active view to.
     FieldOut,
     /// Where to write what was analysed of the active slide to.

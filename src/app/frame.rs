@@ -275,8 +275,16 @@ impl App {
             viewport::paint_active_frame(ui, area);
         }
         let of_model = state.overlay.is_drawn() && state.masks.shown != masks::Shown::Mask;
-        if of_model && state.overlay.is_starter() {
-            viewport::paint_note(ui, area, "Starter model: research use only");
+        let starter = state
+            .overlay
+            .is_starter()
+            .then_some("Starter model: research use only");
+        let notes = starter
+            .into_iter()
+            .chain(state.overlay.dials.turned_words());
+        let notes: Vec<&str> = notes.collect();
+        if of_model && !notes.is_empty() {
+            viewport::paint_note(ui, area, &notes.join(" · "));
         }
         scale_bar::show(
             ui,

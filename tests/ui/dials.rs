@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use parfocal::app::command::Command;
-use parfocal::app::overlay::{DialSet, OverlayCommand, ResetTo};
+use parfocal::app::overlay::{DialSet, OverlayCommand};
 
 use crate::window::Window;
 use crate::{is_analysed, with_breast_model};
@@ -51,7 +51,7 @@ fn areas_are_compared_with_those_after_the_last_reset() {
         is_analysed(window) && now.is_some_and(|now| now.field_mm2 != at_rest)
     });
     assert_eq!(areas(&window).before_mm2.as_ref(), Some(&at_rest));
-    let reset = OverlayCommand::Reset(ResetTo::Learned, None);
+    let reset = OverlayCommand::ResetOutput(None);
     window.ask(Command::Overlay(reset));
     window.until("the areas are known again", |window| {
         areas(window).before_mm2.is_some()

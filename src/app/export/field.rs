@@ -186,9 +186,16 @@ impl FieldPicture {
         };
         let heat = overlay.heat.as_ref();
         let legend = Legend::of(&overlay.what, style, &overlay.classes, codes.as_ref(), heat);
-        let notes = legend.notes.iter().chain(&overlay.notices).cloned();
+        let turned = overlay.origin.iter().flat_map(MapOrigin::turned);
+        let notices = overlay.notices.iter().cloned();
         Some(Legend {
-            notes: notes.collect(),
+            notes: legend
+                .notes
+                .iter()
+                .cloned()
+                .chain(turned)
+                .chain(notices)
+                .collect(),
             ..legend
         })
     }
@@ -239,6 +246,8 @@ mod tests {
     use crate::gpu::overlay::{LayerKey, PageStore};
     use crate::gpu::paint_tiles::TilePainter;
     use crate::labels::{PAGE_PX, Page, PageId, Raster, Texel};
+    use crate::model::dfa::ClassBias;
+    use crate::segment::live::Analysis;
     use crate::slide::phantom::{PhantomSource, PhantomSpec, Tissue};
 
     /// Class 1 everywhere.
@@ -357,6 +366,29 @@ mod tests {
         let file = field.png(&mut Offscreen::open().unwrap(), &[]).unwrap();
         let picture = image::load_from_memory(&file.bytes).unwrap().into_rgb8();
         assert_eq!(picture.get_pixel(32, 24).0, [10, 200, 30]);
+    }
+
+    #[test]
+    fn turned_dials_stand_below_the_picture() {
+        let names = ["fat", "gland"].map(str::to_owned);
+        let mut bias = ClassBias::new(&names, &[0.0, 0.0]).unwrap();
+        bias.set_offset("gland", 0.5).unwrap();
+        let mut overlay = overlay();
+        overlay.origin = Some(MapOrigin {
+            model: "m".into(),
+            decoder_sha256: "d".into(),
+            encoder_sha256: "e".into(),
+            bias,
+            output_offsets: vec![-0.25, 0.0],
+            analysis: Analysis::Plain(2),
+        });
+        let field = FieldPicture {
+            legend: LegendClasses::All,
+            ..field(1)
+        };
+        let notes = field.legend_of(&overlay, &[], &[]).unwrap().notes;
+        let turned = ["Bias turned: gland +0.50", "Output offset: fat -0.25"];
+        assert_eq!(notes, [turned[0], turned[1], "Research use."]);
     }
 
     #[test]

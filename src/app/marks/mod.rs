@@ -52,8 +52,8 @@ pub enum MarkCommand {
     RemovePreset(usize),
     /// Take dials from a file.
     ImportDials(PathBuf),
-    /// Write a preset to a file.
-    ExportDials(usize, PathBuf),
+    /// Write a preset, by its name and the hash of its model, to a file.
+    ExportDials((String, String), PathBuf),
     /// Write strokes and verdicts of the active slide to a file.
     Export(PathBuf),
 }

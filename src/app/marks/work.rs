@@ -56,7 +56,7 @@ impl App {
             MarkCommand::UsePreset(index) => self.use_preset(index),
             MarkCommand::RemovePreset(index) => self.remove_preset(index),
             MarkCommand::ImportDials(path) => self.background.read_dials(path),
-            MarkCommand::ExportDials(index, path) => self.export_preset(index, path),
+            MarkCommand::ExportDials(id, path) => self.export_preset(&id, path),
             MarkCommand::Export(path) => self.export_marks(path),
         }
     }
@@ -316,10 +316,14 @@ impl App {
         }
     }
 
-    fn export_preset(&mut self, index: usize, path: PathBuf) {
-        if let Some(preset) = self.state.marks.presets.get(index) {
-            self.background
-                .write(path, preset.bias.clone().into_bytes());
+    fn export_preset(&mut self, (name, model_hash): &(String, String), path: PathBuf) {
+        let presets = &self.state.marks.presets;
+        let is_it = |preset: &&Preset| preset.name == *name && preset.model_hash == *model_hash;
+        match presets.iter().find(is_it) {
+            Some(preset) => self
+                .background
+                .write(path, preset.bias.clone().into_bytes()),
+            None => self.tell(format!("There is no preset {name} any more."), true),
         }
     }
 

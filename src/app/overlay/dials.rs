@@ -94,7 +94,7 @@ impl Dials {
         self.held = None;
     }
 
-    /// Puts one class or all back; output offsets go back to none with them.
+    /// Puts the attention of one class or all back; output offsets stay, see [`Self::reset_output`].
     pub fn reset(&mut self, to: ResetTo, class: Option<usize>, bias: &ClassBias) {
         let before = self.now.clone();
         let parts = bias.prior().iter().zip(bias.learned());
@@ -106,11 +106,38 @@ impl Dials {
         for (index, target) in targets.enumerate() {
             if class.is_none_or(|class| class == index) {
                 self.now.bias[index] = target;
-                self.now.output[index] = 0.0;
             }
         }
         if self.now != before {
             self.note(before);
+        }
+    }
+
+    /// Takes the output offset of one class or all away.
+    pub fn reset_output(&mut self, class: Option<usize>) {
+        let before = self.now.clone();
+        for (index, value) in self.now.output.iter_mut().enumerate() {
+            if class.is_none_or(|class| class == index) {
+                *value = 0.0;
+            }
+        }
+        if self.now != before {
+            self.note(before);
+        }
+    }
+
+    /// Says whether dials, output offsets or both are turned; none where what the model learned is
+    /// in use. All attention dials by the same amount are none.
+    pub fn turned_words(&self) -> Option<&'static str> {
+        let apart = |values: &[f32]| {
+            let first = values.first().copied().unwrap_or_default();
+            values.iter().any(|value| (value - first).abs() > 1e-4)
+        };
+        match (apart(&self.now.bias), apart(&self.now.output)) {
+            (true, true) => Some("Dials and output offsets turned"),
+            (true, false) => Some("Dials turned"),
+            (false, true) => Some("Output offsets turned"),
+            (false, false) => None,
         }
     }
 
@@ -211,6 +238,31 @@ mod tests {
         dials.turn(DialSet::Bias, 2, 1.0, false);
         dials.reset(ResetTo::Learned, Some(1), &bias());
         assert_eq!(dials.values(DialSet::Bias), [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn output_offsets_have_a_reset_of_their_own_and_what_is_turned_is_told() {
+        let mut dials = Dials::new(3);
+        assert_eq!(dials.turned_words(), None);
+        (0..3).for_each(|class| dials.turn(DialSet::Bias, class, 1.5, false));
+        assert_eq!(dials.turned_words(), None, "all by the same amount");
+        dials.turn(DialSet::Output, 0, 0.5, false);
+        dials.turn(DialSet::Output, 2, -1.0, false);
+        assert_eq!(dials.turned_words(), Some("Output offsets turned"));
+        dials.turn(DialSet::Bias, 1, 2.0, false);
+        assert_eq!(
+            dials.turned_words(),
+            Some("Dials and output offsets turned")
+        );
+        dials.reset(ResetTo::Learned, None, &bias());
+        assert_eq!(dials.values(DialSet::Bias), [0.0; 3]);
+        assert_eq!(dials.values(DialSet::Output), [0.5, 0.0, -1.0], "they stay");
+        dials.reset_output(Some(0));
+        assert_eq!(dials.values(DialSet::Output), [0.0, 0.0, -1.0]);
+        dials.reset_output(None);
+        assert_eq!(dials.turned_words(), None);
+        dials.undo();
+        assert_eq!(dials.values(DialSet::Output), [0.0, 0.0, -1.0]);
     }
 
     #[test]

@@ -106,8 +106,10 @@ pub enum OverlayCommand {
     },
     /// The hand let go of its dial.
     LetGo,
-    /// Put dials back, one class or all.
+    /// Put attention dials back, one class or all.
     Reset(ResetTo, Option<usize>),
+    /// Take output offsets away, one class or all.
+    ResetOutput(Option<usize>),
 }
 
 /// Areas of the classes in the active view's field.

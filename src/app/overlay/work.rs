@@ -83,6 +83,10 @@ impl App {
                     overlay.areas.before_mm2 = None;
                 }
             }
+            OverlayCommand::ResetOutput(class) => {
+                overlay.dials.reset_output(class);
+                overlay.areas.before_mm2 = None;
+            }
             OverlayCommand::LetGo => overlay.dials.let_go(),
         }
     }

@@ -198,12 +198,14 @@ fn resets(ui: &mut Ui, state: &AppState, asked: &mut Vec<OverlayCommand>, out: &
                 out.push(command);
             }
         }
+        ui.separator();
         reset_to(ui, None, asked);
     });
 }
 
 /// What the dial of a class, or all, can be put back to.
 fn reset_to(ui: &mut Ui, class: Option<usize>, asked: &mut Vec<OverlayCommand>) {
+    ui.label(RichText::new("Reset to").weak());
     for (text, hover, to) in [
         ("Learned", "To what training found", ResetTo::Learned),
         ("Prior", "To what training began with", ResetTo::Prior),
@@ -253,7 +255,19 @@ fn output_offsets(
             ui.label(RichText::new(text).small().weak());
             for (class, label) in facts.card.classes.iter().enumerate() {
                 ui.push_id(("output", class), |ui| {
-                    fixed_width_label(ui, &label.name, 120.0);
+                    ui.horizontal(|ui| {
+                        fixed_width_label(ui, &label.name, 120.0);
+                        let right = egui::Layout::right_to_left(egui::Align::Center);
+                        ui.with_layout(right, |ui| {
+                            let name = format!("Reset the output offset of {}", label.name);
+                            let reset = icons::small_button(ui, Icon::Reset, &name);
+                            if reset.on_hover_text("No offset").clicked() {
+                                asked.push(OverlayCommand::ResetOutput(Some(class)));
+                            }
+                            let area = area_text(overlay, class);
+                            ui.label(RichText::new(area).small().monospace());
+                        });
+                    });
                     let name = format!("Output offset of {}", label.name);
                     turn(
                         ui,
@@ -265,6 +279,15 @@ fn output_offsets(
                         asked,
                     );
                 });
+            }
+            let is_turned = overlay
+                .dials
+                .values(DialSet::Output)
+                .iter()
+                .any(|v| *v != 0.0);
+            let reset = ui.add_enabled(is_turned, Button::new("Reset all offsets"));
+            if reset.clicked() {
+                asked.push(OverlayCommand::ResetOutput(None));
             }
         });
 }

@@ -45,11 +45,15 @@ fn row(ui: &mut Ui, index: usize, preset: &Preset, facts: &LiveModelFacts, out: 
         ui.label(RichText::new(cut(&preset.note, 24)).small().weak());
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let name = format!("Remove the preset {}", preset.name);
-            if icons::button(ui, Icon::Close, &name, false).clicked() {
-                out.push(Command::Marks(MarkCommand::RemovePreset(index)));
-            }
+            let close = icons::button(ui, Icon::Close, &name, false);
+            egui::Popup::menu(&close).show(|ui| {
+                if ui.button("Remove it for good").clicked() {
+                    out.push(Command::Marks(MarkCommand::RemovePreset(index)));
+                }
+            });
             if ui.small_button("Export…").clicked() {
-                out.push(Command::Choose(FileFor::DialsOut(index)));
+                let id = (preset.name.clone(), preset.model_hash.clone());
+                out.push(Command::Choose(FileFor::DialsOut(id)));
             }
         });
     });

@@ -99,6 +99,22 @@ impl MapOrigin {
         names.zip(self.output_offsets.iter().map(plain)).collect()
     }
 
+    /// What the user turned, in lines: `Bias turned: tumor +0.50`. None where what was learned is in
+    /// use.
+    pub fn turned(&self) -> Vec<String> {
+        let said = |what: &str, values: &[f32]| {
+            let each = self.bias.classes().iter().zip(values);
+            let each = each.filter(|(_, value)| **value != 0.0);
+            let each: Vec<String> = each
+                .map(|(name, value)| format!("{name} {value:+.2}"))
+                .collect();
+            (!each.is_empty()).then(|| format!("{what}: {}", each.join(", ")))
+        };
+        let bias = said("Bias turned", self.bias.offset());
+        let output = said("Output offset", &self.output_offsets);
+        bias.into_iter().chain(output).collect()
+    }
+
     /// What `parfocal segment` would be run with, but for the grid, which follows from the model.
     pub(super) fn settings(&self) -> Settings {
         Settings {
