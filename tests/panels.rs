@@ -8,6 +8,8 @@ mod mask_codes;
 mod names;
 #[path = "panels/review.rs"]
 mod review;
+#[path = "panels/scrolled.rs"]
+mod scrolled;
 #[path = "panels/tuning.rs"]
 mod tuning;
 

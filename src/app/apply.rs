@@ -10,13 +10,13 @@ use crate::slide::SlideHash;
 use crate::slide::argument::is_phantom;
 use crate::tiles::cache::default_limit_bytes;
 
-use super::App;
 use super::camera::Camera;
 use super::command::{CameraMove, Command, Layout, Panel};
 use super::file_for::FileFor;
 use super::opening::{Event, Opened};
 use super::state::{Notice, OpenedSlide, PaneIndex};
 use super::undo_order::Kind;
+use super::{App, panels};
 
 /// How notices begin that end when a slide is opened.
 const CANT_OPEN: &str = "Can't open";
@@ -403,6 +403,7 @@ impl App {
     fn show_panel(&mut self, panel: Panel) {
         self.state.shown.insert(panel);
         self.fields.focus_dialog = true;
+        panels::note_opened(&self.ctx, panel);
     }
 
     /// Hidden pictures are not kept in memory either.

@@ -279,9 +279,10 @@ impl App {
             .overlay
             .is_starter()
             .then_some("Starter model: research use only");
-        let notes = starter
-            .into_iter()
-            .chain(state.overlay.dials.turned_words());
+        let doubts = !state.overlay.doubts.is_empty();
+        let doubted = doubts.then_some("it may not suit the slide: see Model");
+        let notes = starter.into_iter().chain(doubted);
+        let notes = notes.chain(state.overlay.dials.turned_words());
         let notes: Vec<&str> = notes.collect();
         if of_model && !notes.is_empty() {
             viewport::paint_note(ui, area, &notes.join(" · "));

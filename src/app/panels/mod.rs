@@ -37,6 +37,8 @@ mod verdicts;
 mod widgets;
 mod writing;
 
+pub(super) use widgets::note_opened;
+
 pub use associated::forget_textures;
 pub use folder_lister::FolderLister;
 pub use go_to::GoToUnit;

@@ -13,7 +13,7 @@ const LIST_PT: f32 = 200.0;
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, state: &AppState, _: &mut Fields, out: &mut Vec<Command>) {
-    section_title(ui, "Embeddings", Panel::Similar, out);
+    section_title(ui, "Similar tissue", Panel::Similar, out);
     if state.overlay.facts().is_none() {
         let text = "Open a model first: it is its encoder's view of the tissue that is shown.";
         ui.label(RichText::new(text).weak());

@@ -61,7 +61,7 @@ pub fn menu_entry(ui: &mut Ui, text: &str, keys: &str) -> Response {
 
 /// The title of a panel's section, with a button that closes it.
 pub fn section_title(ui: &mut Ui, title: &str, panel: Panel, out: &mut Vec<Command>) {
-    ui.horizontal(|ui| {
+    let title_row = ui.horizontal(|ui| {
         ui.add(Label::new(RichText::new(title).heading()).selectable(false));
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             let close = format!("Close “{title}”");
@@ -73,7 +73,30 @@ pub fn section_title(ui: &mut Ui, title: &str, panel: Panel, out: &mut Vec<Comma
             }
         });
     });
+    if just_opened(ui.ctx(), panel) {
+        title_row.response.scroll_to_me(Some(egui::Align::TOP));
+    }
     ui.add_space(2.0);
+}
+
+/// Where it is kept which section was opened last and not shown yet.
+fn opened_id() -> egui::Id {
+    egui::Id::unique("section opened")
+}
+
+/// A section was opened, maybe by a key: it is scrolled to when it is drawn.
+pub fn note_opened(ctx: &egui::Context, panel: Panel) {
+    ctx.data_mut(|data| data.insert_temp(opened_id(), panel));
+}
+
+fn just_opened(ctx: &egui::Context, panel: Panel) -> bool {
+    ctx.data_mut(|data| {
+        let is_it = data.get_temp::<Panel>(opened_id()) == Some(panel);
+        if is_it {
+            data.remove::<Panel>(opened_id());
+        }
+        is_it
+    })
 }
 
 /// Space and a line between two sections.
