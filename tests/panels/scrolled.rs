@@ -36,5 +36,5 @@ fn a_section_that_is_opened_is_scrolled_to() {
     // Below it, and above it again.
     open(Panel::Display, "Display");
     open(Panel::Review, "Review");
-    open(Panel::Log, "Log");
+    open(Panel::Log, "Messages");
 }
