@@ -13,6 +13,9 @@ const OPACITY: f32 = 0.55;
 /// What strokes of classes that the model does not have look like.
 const UNKNOWN_CLASS: Color32 = Color32::from_gray(0x90);
 
+/// Around what is light on light tissue.
+const EDGE: Color32 = Color32::from_black_alpha(150);
+
 /// The ring of an eraser, and what it is about to erase.
 const ERASER: Color32 = Color32::from_rgb(0xD5, 0x20, 0x20);
 
@@ -109,13 +112,19 @@ impl<'a> Canvas<'a> {
         let fill = colour.gamma_multiply(OPACITY);
         match points.as_slice() {
             [] => {}
-            [point] => drop(self.painter.circle_filled(*point, radius, fill)),
+            [point] => {
+                self.painter.circle_filled(*point, radius, fill);
+                self.painter
+                    .circle_stroke(*point, radius, Line::new(1.0, EDGE));
+            }
             points => {
                 let line = Shape::line(points.to_vec(), Line::new(radius * 2.0, fill));
                 self.painter.add(line);
             }
         }
-        // A thin line in full colour tells strokes apart at any zoom.
+        // A thin line in full colour tells strokes apart at any zoom, its dark edge on any tissue.
+        let edge = Shape::line(points.clone(), Line::new(3.5, EDGE));
+        self.painter.add(edge);
         self.painter
             .add(Shape::line(points, Line::new(1.5, colour)));
     }
